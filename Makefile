@@ -1,0 +1,86 @@
+# Needs make and Python 3.11 or newer with venv, and nothing else. Paths are relative and programs
+# are run with -m, so the checkout may lie in a path with a space, and may be moved.
+
+SHELL = /bin/sh
+PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input
+COMPILE = .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --python-version 3.11 $(LOCK) pyproject.toml
+
+.PHONY: help demo test lint format lock again
+
+help:
+	@echo "make demo    serve a demo on http://127.0.0.1:8000 (elsewhere: PORT=8001 make demo)"
+	@echo "make test    run the tests (some of them: make test T=tests/test_postgres.py)"
+	@echo "make lint    check format, style, types and layers"
+	@echo "make format  format the code"
+	@echo "make lock    pin what pyproject.toml asks for (newer versions: make lock LOCK=--upgrade)"
+
+demo: .venv/demo.stamp
+	@exec .venv/bin/python manage.py demo
+
+test: .venv/test.stamp
+	@exec .venv/bin/python -m pytest $(T) $(PYTEST_ARGS)
+
+lint: .venv/test.stamp
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m mypy .
+	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+format: .venv/test.stamp
+	.venv/bin/python -m ruff format .
+	.venv/bin/python -m ruff check --fix .
+
+lock: .venv/test.stamp
+	$(COMPILE) -o requirements.txt
+	$(COMPILE) --group dev -c requirements.txt -o requirements-dev.txt
+
+# A stamp says that a file of requirements is installed. It counts for nothing when .venv has no
+# Python that runs (the machine's was replaced), or when an installation was cut short.
+WHOLE := $(shell test ! -e .venv/unfinished -a -x .venv/bin/python && \
+	.venv/bin/python -c "" 2>/dev/null && echo yes)
+
+.venv/demo.stamp: requirements.txt $(if $(WHOLE),,again)
+	$(call install,requirements.txt)
+
+.venv/test.stamp: requirements-dev.txt $(if $(WHOLE),,again)
+	$(call install,requirements-dev.txt)
+
+again:
+
+# .venv/unfinished stands during an installation. Where one was cut short, pip would take a package
+# that is there by half for a whole one, so .venv is made anew.
+# The umask is for root, whose PostgreSQL runs as another user: that one must be able to run it.
+define install
+@umask 022; \
+if test -e .venv/unfinished || ! .venv/bin/python -c $(FIT) 2>/dev/null; then \
+	$(pick_python); \
+	rm -rf .venv && mkdir .venv && touch .venv/unfinished && "$$python" -m venv .venv || exit 1; \
+fi; \
+touch .venv/unfinished; \
+echo "Installing the pinned requirements ($1) ..."; \
+$(PIP) --require-hashes -r $1 || exit 1; \
+rm .venv/unfinished; \
+touch $@
+endef
+
+# Leaves in $python the first Python that will do, or ends with one line that says what is missing.
+define pick_python
+python="$(PYTHON)"; \
+for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	test -n "$$python" || ! "$$name" -c $(FIT) 2>/dev/null || python="$$name"; \
+done; \
+python="$${python:-python3}"; \
+version=`"$$python" -c $(VERSION) 2>/dev/null` || version="not there"; \
+if ! "$$python" -c $(NEW) 2>/dev/null; then \
+	echo "automator needs Python 3.11 or newer; $$python is $$version." \
+		"Install one and run: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; \
+elif ! "$$python" -c $(FIT) 2>/dev/null; then \
+	echo "automator needs Python's venv, which $$python ($$version) lacks." \
+		"On Debian and Ubuntu, as root: apt install python3-venv" >&2; exit 1; \
+fi
+endef
+
+NEW = "import sys; sys.exit(sys.version_info < (3, 11))"
+FIT = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))"
+VERSION = "import platform; print(platform.python_version())"

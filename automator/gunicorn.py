@@ -1,0 +1,34 @@
+"""gunicorn's configuration: `gunicorn -c python:automator.gunicorn automator.wsgi`.
+
+Threads, so that a slow client does not hold a worker and each thread keeps its connection to
+PostgreSQL; no preload, so that no connection is shared across a fork.
+"""
+
+from automator import settings
+
+bind = f"{settings.HOST}:{settings.PORT}"
+workers = settings.WEB_CONCURRENCY
+threads = settings.WEB_THREADS
+worker_class = "gthread"
+keepalive = 75
+# A call waits at most 2 s for a lock and 4 s for a statement; a worker that says nothing for 15 s
+# is stuck. A stop waits for the calls in flight.
+timeout = 15
+graceful_timeout = 20
+max_requests = 10_000
+max_requests_jitter = 1_000
+# Headers of the proxy's own are judged in the project, by PROXY_HOPS.
+forwarded_allow_ips = "*" if settings.PROXY_HOPS else "127.0.0.1"
+control_socket_disable = True
+proc_name = "automator"
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "automator.logs.JSONFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "loggers": {
+        # The access log is the project's own, with the request id and the key.
+        "gunicorn.error": {"handlers": ["stderr"], "level": settings.LOG_LEVEL, "propagate": False},
+        "gunicorn.access": {"handlers": [], "propagate": False},
+    },
+}

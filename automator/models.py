@@ -1,0 +1,174 @@
+"""Who is calling: users of the admin, and the API keys of marketplaces."""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+from typing import ClassVar, NamedTuple
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import connection, models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from inventory.models import Broker
+
+KEY_PREFIX = "automator"
+
+
+class User(AbstractUser):
+    """Somebody who logs in. With a broker they see that broker's rows and nothing else."""
+
+    broker = models.ForeignKey(
+        Broker,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="users",
+        help_text="Whose rows this user sees. Empty: staff of the whole, if superuser.",
+    )
+
+
+def validate_network(value: str) -> None:
+    """Raise ValidationError unless `value` is an address or a network such as 203.0.113.0/24."""
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise ValidationError(f"Not a network: {error}.") from error
+
+
+class FoundKey(NamedTuple):
+    """What one look-up by key id gives."""
+
+    id: int
+    broker_id: int
+    key_id: str
+    secret_hash: str
+    networks: list[str]
+    live: bool
+    use_is_noted: bool
+
+    def allows(self, address: str) -> bool:
+        """Whether a caller from `address` may use the key. No networks allow every address."""
+        if not self.networks:
+            return True
+        try:
+            caller = ip_address(address)
+        except ValueError:
+            return False
+        mapped = getattr(caller, "ipv4_mapped", None)
+        return any((mapped or caller) in ip_network(network) for network in self.networks)
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    """Making, finding and ending keys."""
+
+    def issue(
+        self,
+        broker: Broker,
+        *,
+        name: str = "",
+        expires_at: datetime | None = None,
+        networks: list[str] | None = None,
+    ) -> "tuple[ApiKey, str]":
+        """Make a key. The second value is the whole key: it exists nowhere else afterwards.
+
+        Raises ValidationError where a network is none.
+        """
+        key_id, secret = secrets.token_hex(6), secrets.token_hex(32)
+        key = ApiKey(
+            broker=broker,
+            key_id=key_id,
+            secret_hash=hash_secret(secret),
+            name=name,
+            expires_at=expires_at,
+            networks=networks or [],
+        )
+        key.full_clean(exclude=["secret_hash"])
+        key.save()
+        return key, f"{KEY_PREFIX}_{key_id}_{secret}"
+
+    def verified(self, sent: str) -> FoundKey | None:
+        """The live key that was sent, or None. One statement, by hand: every call makes it."""
+        prefix, _, rest = sent.partition("_")
+        key_id, _, secret = rest.partition("_")
+        if prefix != KEY_PREFIX or not (key_id.isascii() and key_id.isalnum()):
+            return None
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """
+                SELECT id, broker_id, key_id, secret_hash, networks,
+                    revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()),
+                    last_used_at IS NOT NULL
+                        AND last_used_at > clock_timestamp() - interval '1 minute'
+                FROM automator_apikey WHERE key_id = %s
+                """,
+                (key_id,),
+            )
+            row = cursor.fetchone()
+        found = FoundKey(*row) if row else None
+        # Compared even where nothing was found, so that a stranger cannot time which ids exist.
+        right = hmac.compare_digest(hash_secret(secret), found.secret_hash if found else "")
+        return found if found and right and found.live else None
+
+    def note_use(self, key_id: int) -> None:
+        """Remember that a key was used, at most once a minute, and never wait for another call."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE automator_apikey SET last_used_at = clock_timestamp() WHERE id IN"
+                " (SELECT id FROM automator_apikey WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)",
+                (key_id,),
+            )
+
+    def revoke(self) -> int:
+        """End the keys of this queryset for the next call; return how many were live before."""
+        return self.filter(revoked_at=None).update(revoked_at=Now())
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256 in hex. The secret has 256 random bits: a slow hash would add nothing."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class ApiKey(models.Model):
+    """Lets a marketplace call for one broker. The secret is shown once and stored as a hash."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.PROTECT, related_name="api_keys")
+    name = models.CharField(max_length=100, blank=True, help_text="Who has it, and what for.")
+    key_id = models.CharField(max_length=32, editable=False)
+    secret_hash = models.CharField(max_length=64, editable=False)
+    networks = ArrayField(
+        models.CharField(max_length=64, validators=[validate_network]),
+        default=list,
+        blank=True,
+        help_text="Addresses the key may be used from, with commas, such as 203.0.113.0/24. "
+        "Empty: from anywhere.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "API key"
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["key_id"],
+                name="apikey_key_id_unique",
+                violation_error_message="There is a key with that id.",
+            ),
+            models.CheckConstraint(
+                name="apikey_secret_hashed",
+                condition=Q(secret_hash__regex=r"^[0-9a-f]{64}$"),  # noqa: S106
+                violation_error_message="A key's secret is stored as a SHA-256 hash.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key_id} ({self.name})" if self.name else self.key_id

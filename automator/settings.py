@@ -1,0 +1,227 @@
+"""Settings. Every environment variable the project knows is read in this file, and only here.
+
+With DATABASE_URL the settings are those of production, and an unsafe set refuses to start. Without
+it, or with DEMO=1, they are those of a demo on this machine: a secret key of its own, local hosts,
+no TLS, and PostgreSQL from the embedded binaries.
+"""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from automator import postgres
+from automator.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEMO_DIR = BASE_DIR / ".demo"
+
+env = Environment()
+
+
+def demo_secret_key() -> str:
+    """A random key, made once and kept in the demo's folder, so that log-ins outlive a restart."""
+    path = DEMO_DIR / "secret_key"
+    if not path.exists():
+        DEMO_DIR.mkdir(mode=0o700, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(64))
+    return path.read_text()
+
+
+# --- the environment ------------------------------------------------------------------------------
+
+database = env.database("DATABASE_URL")
+DEMO = env.boolean("DEMO", default=not env.text("DATABASE_URL"))
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.text("SECRET_KEY") or (demo_secret_key() if DEMO else "")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or (["localhost", "127.0.0.1", "[::1]"] if DEMO else [])
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+# How many proxies of ours a request passes: the caller's address is that many from the right in
+# X-Forwarded-For. 0 takes the address of the connection and ignores the header.
+PROXY_HOPS = env.number("PROXY_HOPS", 0, least=0, most=10)
+HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000, least=0, most=63_072_000)
+# Calls a minute and API key, for each server process; 0 is no limit.
+API_CALLS_PER_MINUTE = env.number("API_CALLS_PER_MINUTE", 0, least=0, most=10_000_000)
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000, least=1, most=65535)
+WEB_CONCURRENCY = env.number("WEB_CONCURRENCY", 2, least=1, most=256)
+WEB_THREADS = env.number("WEB_THREADS", 8, least=1, most=256)
+
+env.require(
+    LOG_LEVEL in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"},
+    f"LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {LOG_LEVEL!r}.",
+)
+env.require("*" not in ALLOWED_HOSTS, "ALLOWED_HOSTS must name the hosts: '*' lets any host in.")
+if not DEMO:
+    env.require(database or env.errors, "DATABASE_URL is missing: postgresql://user@host/name.")
+    env.require(SECRET_KEY, "SECRET_KEY is missing: at least 50 random characters.")
+    env.require(
+        not SECRET_KEY or (len(SECRET_KEY) >= 50 and len(set(SECRET_KEY)) >= 5),  # noqa: PLR2004
+        "SECRET_KEY is too weak: at least 50 random characters.",
+    )
+    env.require(ALLOWED_HOSTS, "ALLOWED_HOSTS is missing: the service's host names, with commas.")
+    env.require(not DEBUG, "DEBUG=1 shows secrets to strangers: it goes with DEMO=1 only.")
+env.report()
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+# The embedded server's data, or None where DATABASE_URL names a server that is already there.
+EMBEDDED_POSTGRES: Path | None = None if database else DEMO_DIR / "postgres"
+if EMBEDDED_POSTGRES:
+    database = {
+        "NAME": "automator",
+        "USER": "postgres",
+        "HOST": str(postgres.socket_folder(EMBEDDED_POSTGRES)),
+        "OPTIONS": {},
+    }
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": {
+        **database,
+        "ENGINE": "django.db.backends.postgresql",
+        # A connection costs more than a call; each server thread keeps its own.
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        # A pooler in transaction mode hands the next statement to another session.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {
+            "connect_timeout": 2,
+            "tcp_user_timeout": 3000,
+            "keepalives_idle": 5,
+            "application_name": "automator",
+            **database["OPTIONS"],
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- the project ----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "automator",
+    "invoices",
+    "holds",
+    "inventory",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+MIDDLEWARE = [
+    "automator.middleware.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "automator.urls"
+WSGI_APPLICATION = "automator.wsgi.application"
+AUTH_USER_MODEL = "automator.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = None if DEMO else BASE_DIR / ".staticfiles"
+WHITENOISE_USE_FINDERS = DEMO
+STORAGES = {
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEMO
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    }
+}
+
+# --- the API --------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["automator.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["automator.authentication.HasApiKey"],
+    "DEFAULT_THROTTLE_CLASSES": ["automator.throttling.CallsPerMinute"],
+    "DEFAULT_PARSER_CLASSES": ["automator.json_body.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["automator.problems.AnswerRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "automator.openapi.CallSchema",
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS answers 405 as any other method that is not there
+    "EXCEPTION_HANDLER": "automator.problems.answer",
+    "URL_FORMAT_OVERRIDE": None,
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "automator: hold, release, invoice",
+    "VERSION": "1.0.0",
+    "SERVE_PUBLIC": True,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "OAS_VERSION": "3.1.0",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
+    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "PREPROCESSING_HOOKS": ["automator.openapi.one_path_each"],
+    "POSTPROCESSING_HOOKS": ["automator.openapi.finish"],
+}
+
+# --- security -------------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = not DEMO
+# A machine is never redirected: the key would already have crossed the network in the clear. The
+# API refuses plain HTTP itself; health checks come from inside.
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 0 if DEMO else HSTS_SECONDS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_HOPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEMO
+SESSION_COOKIE_NAME = "automator_session" if DEMO else "__Host-session"
+CSRF_COOKIE_NAME = "automator_csrf" if DEMO else "__Host-csrf"
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+# Uploads are checked by their own form; anything else larger than this is nobody's form.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "automator.logs.JSONFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # django.request logs each 4xx once more; the access line has it already.
+    "loggers": {"django.request": {"level": "ERROR"}},
+}

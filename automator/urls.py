@@ -1,0 +1,25 @@
+"""Where everything is found."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from automator import docs, health
+from automator.unknown import UnknownPath
+
+urlpatterns = [
+    path("api/v1/", include("holds.urls")),
+    path("api/v1/", include("invoices.urls")),
+    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api(/.*)?$", UnknownPath.as_view()),
+    path("docs/", docs.calls, name="docs"),
+    path("docs/api/", docs.Interactive.as_view(url_name="schema"), name="docs-api"),
+    path("docs/errors/<slug:code>/", docs.error, name="docs-error"),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("admin/", admin.site.urls),
+    path("", docs.home),
+]
+handler400 = "automator.problems.bad_request"
+handler404 = "automator.problems.not_found"
+handler500 = "automator.problems.server_error"

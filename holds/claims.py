@@ -1,0 +1,229 @@
+"""Every statement that reads claims under the lock or writes them. Only services call these.
+
+By hand, since they are the hot path: a call is one statement to lock, one to look, and its writes
+sent together.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import NamedTuple, ParamSpec, TypeVar
+
+from django.db import IntegrityError, connection
+from psycopg.types.range import Range
+
+from holds.models import Hold, State
+from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
+from inventory.transactions import one_trip
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class View(NamedTuple):
+    """What a call sees once it has the lock.
+
+    `claimed` are the positions that live holds of the group have, overdue ones included;
+    `excepted` says whether an exception of this global id is open.
+    """
+
+    now: datetime
+    hold: Hold | None
+    past: bool
+    hold_lifetime: int
+    currency: str
+    claimed: list[range]
+    excepted: bool
+
+
+class ClaimMoved(Exception):
+    """The hold appeared after its group was to be locked: the call must look again."""
+
+
+def settled(call: Callable[P, T]) -> Callable[P, T]:
+    """Run a service again when another call with the same global id won the race to its first row.
+
+    Two calls for one global id do not always meet at a group's lock: the unique constraint
+    decides, and what it let in is then found and judged.
+    """
+
+    @wraps(call)
+    def again(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return call(*args, **kwargs)
+        except ClaimMoved:
+            pass
+        except IntegrityError as error:
+            if "hold_global_id_unique" not in str(error):
+                raise
+        return call(*args, **kwargs)
+
+    return again
+
+
+def locked_group(*, broker_id: int, global_id: str) -> AbstractContextManager[TicketGroup | None]:
+    """Lock the ticket group of a hold. A hold never moves to another group."""
+    group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked(
+        "id = (SELECT group_id FROM holds_hold WHERE broker_id = %s AND global_id = %s)",
+        broker_id,
+        global_id,
+    )
+    return group
+
+
+def view(*, broker_id: int, global_id: str, group: TicketGroup | None) -> View:
+    """The clock, the hold of that global id, and the claimed positions of the locked group.
+
+    In a statement of its own after the lock: the locking statement's snapshot and clock are as old
+    as its wait.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
+                (SELECT range_agg(positions) FROM holds_hold
+                 WHERE group_id = ticketgroup.id AND state IN ('held', 'invoiced')),
+                EXISTS (SELECT 1 FROM holds_orderexception
+                        WHERE broker_id = broker.id AND global_id = %s AND resolved_at IS NULL),
+                {", ".join(f"hold.{name}" for name in _column_names())}
+            FROM inventory_broker broker
+            LEFT JOIN inventory_ticketgroup ticketgroup ON ticketgroup.id = %s
+            LEFT JOIN inventory_event event ON event.id = ticketgroup.event_id
+            LEFT JOIN holds_hold hold ON hold.broker_id = broker.id AND hold.global_id = %s
+            WHERE broker.id = %s
+            """,  # noqa: S608  no outside text in it
+            (global_id, group.id if group else None, global_id, broker_id),
+        )
+        now, past_at, hold_lifetime, currency, claimed, excepted, *hold = cursor.fetchone()
+    return View(
+        now=now,
+        hold=None if hold[0] is None else Hold.from_db("default", _column_names(), hold),
+        past=past_at is not None and past_at <= now,
+        hold_lifetime=hold_lifetime,
+        currency=currency,
+        claimed=[range(part.lower, part.upper) for part in claimed or ()],
+        excepted=excepted,
+    )
+
+
+def clock() -> datetime:
+    """The database's clock, read in a statement of its own."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def claim(
+    group: TicketGroup,
+    *,
+    global_id: str,
+    quantity: int,
+    positions: range | None,
+    seen: View,
+    caller: Caller,
+) -> Hold:
+    """Hold tickets of a locked group. Raises IntegrityError where the database says no."""
+    hold = Hold(
+        broker_id=group.broker_id,
+        global_id=global_id,
+        group_id=group.id,
+        remote_id=group.remote_id,
+        quantity=quantity,
+        section=group.section,
+        row=group.row,
+        unit_price=group.price,
+        currency=seen.currency,
+        state=State.HELD,
+        created_at=seen.now,
+        changed_at=seen.now,
+        expires_at=seen.now + timedelta(seconds=seen.hold_lifetime),
+        **_seated(group, positions),
+    )
+    with one_trip():
+        _insert(hold)
+        _record(Effect.HELD, hold, seen.now, caller)
+    return hold
+
+
+def bury(*, broker_id: int, global_id: str, seen: View) -> Hold:
+    """Store a tombstone: the id is released before its hold has come."""
+    hold = Hold(
+        broker_id=broker_id,
+        global_id=global_id,
+        quantity=0,
+        currency=seen.currency,
+        state=State.RELEASED,
+        created_at=seen.now,
+        changed_at=seen.now,
+    )
+    _insert(hold)
+    return hold
+
+
+def change(hold: Hold, effect: Effect, *, now: datetime, caller: Caller) -> None:
+    """Move a hold of a locked group on, and the group's counters with it."""
+    hold.state = _STATE_AFTER[effect]
+    if hold.state != State.INVOICED:
+        hold.positions = None
+    hold.changed_at = now
+    with one_trip(), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE holds_hold SET state = %s, positions = %s, seats = %s, order_id = %s,"
+            " changed_at = %s WHERE id = %s",
+            (hold.state, hold.positions, hold.seats, hold.order_id, now, hold.id),
+        )
+        _record(effect, hold, now, caller)
+
+
+def reseat(hold: Hold, group: TicketGroup, positions: range | None) -> None:
+    """Give a hold that has expired these positions of its locked group, in memory."""
+    for name, value in _seated(group, positions).items():
+        setattr(hold, name, value)
+
+
+_STATE_AFTER = {
+    Effect.RELEASED: State.RELEASED,
+    Effect.EXPIRED: State.EXPIRED,
+    Effect.INVOICED: State.INVOICED,
+    Effect.INVOICED_LATE: State.INVOICED,
+    Effect.VOIDED: State.VOIDED,
+}
+
+
+def _seated(group: TicketGroup, positions: range | None) -> dict[str, object]:
+    if positions is None:
+        return {"positions": None, "seats": []}
+    return {
+        "positions": Range(positions.start, positions.stop),
+        "seats": group.seats[positions.start : positions.stop],
+    }
+
+
+def _column_names() -> list[str]:
+    return [field.attname for field in Hold._meta.concrete_fields]
+
+
+def _insert(hold: Hold) -> None:
+    names = [name for name in _column_names() if name != "id"]
+    places = ", ".join(["%s"] * len(names))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO holds_hold ({', '.join(names)}) VALUES ({places})",  # noqa: S608
+            [getattr(hold, name) for name in names],
+        )
+
+
+def _record(effect: Effect, hold: Hold, now: datetime, caller: Caller) -> None:
+    if hold.group_id is None:  # a tombstone has no tickets to count
+        raise ValueError(f"{hold} is a tombstone and cannot be {effect}")
+    LedgerEntry.objects.record(
+        effect,
+        group_id=hold.group_id,
+        tickets=hold.quantity,
+        seats=hold.seats,
+        global_id=hold.global_id,
+        now=now,
+        caller=caller,
+    )

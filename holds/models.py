@@ -1,0 +1,177 @@
+"""Holds: claims on tickets of a group, each from a marketplace's one hold call."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import ClassVar, Self
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField, IntegerRangeField, RangeOperators
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from holds.exceptions import OrderException, Reason
+from inventory.models import WIRE_ID, Broker, TicketGroup
+
+__all__ = ["LIVE", "Hold", "OrderException", "Reason", "State"]
+
+
+class State(models.TextChoices):
+    """Where a global id stands. Nothing ever returns to held."""
+
+    HELD = "held", "Held"
+    RELEASED = "released", "Released"
+    EXPIRED = "expired", "Expired"
+    INVOICED = "invoiced", "Invoiced"
+    VOIDED = "voided", "Voided"
+
+
+# The states in which a hold claims its tickets.
+LIVE = (State.HELD.value, State.INVOICED.value)
+
+
+class HoldQuerySet(models.QuerySet["Hold"]):
+    """Reads for look-ups and lists."""
+
+    def live(self) -> Self:
+        """Holds that claim their tickets, whether held or invoiced."""
+        return self.filter(state__in=LIVE)
+
+    def overdue(self) -> Self:
+        """Past their time by the database's clock, and held until they are expired."""
+        return self.filter(state=State.HELD, expires_at__lte=Now())
+
+    def overdue_of(self, group_ids: Iterable[int], now: datetime) -> Self:
+        """The same for locked ticket groups at `now`, the longest overdue first."""
+        overdue = self.filter(group_id__in=group_ids, state=State.HELD, expires_at__lte=now)
+        return overdue.order_by("expires_at", "id")
+
+
+class Length(models.Func):
+    """How many positions a range has."""
+
+    template = "(upper(%(expressions)s) - lower(%(expressions)s))"
+    output_field = models.IntegerField()
+
+
+class Hold(models.Model):
+    """Some tickets of a group, set aside until a time, then sold or free again.
+
+    A sale is a hold that is invoiced: the same row goes on claiming the same seats. What the
+    marketplace was told (section, row, seats, price) is kept as it was. A *tombstone* is a release
+    that came before its hold: released, with no tickets and no group.
+    """
+
+    broker = models.ForeignKey(
+        Broker, on_delete=models.PROTECT, related_name="holds", db_index=False
+    )
+    global_id = models.CharField(max_length=128)
+    group = models.ForeignKey(
+        TicketGroup, on_delete=models.PROTECT, null=True, related_name="holds"
+    )
+    remote_id = models.CharField(max_length=128, null=True)  # noqa: DJ001  a tombstone has none
+    quantity = models.IntegerField()
+    positions = IntegerRangeField(null=True)
+    section = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    row = models.CharField(max_length=100, null=True)  # noqa: DJ001
+    seats = ArrayField(models.CharField(max_length=16), default=list)
+    unit_price = models.DecimalField(max_digits=9, decimal_places=2, null=True)
+    currency = models.CharField(max_length=3)
+    state = models.CharField(max_length=8, choices=State.choices)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField()
+    order_id = models.CharField(max_length=128, null=True)  # noqa: DJ001  none until invoiced
+
+    objects = HoldQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            # For the sweep. Only live holds are in it, so that it stays small.
+            models.Index(
+                fields=["expires_at"], condition=Q(state="held"), name="hold_held_expires_at"
+            )
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["broker", "global_id"],
+                name="hold_global_id_unique",
+                violation_error_message="This broker has a hold with that global id.",
+            ),
+            ExclusionConstraint(
+                name="hold_seats_claimed_once",
+                expressions=[
+                    ("group", RangeOperators.EQUAL),
+                    ("positions", RangeOperators.OVERLAPS),
+                ],
+                condition=Q(state__in=LIVE),
+                violation_error_message="A seat has one live hold or sale at most.",
+            ),
+            models.CheckConstraint(
+                name="hold_global_id_printable",
+                condition=Q(global_id__regex=WIRE_ID),
+                violation_error_message="A global id is 1 to 128 printable ASCII characters "
+                "with no space and no slash.",
+            ),
+            models.CheckConstraint(
+                name="hold_state_known",
+                condition=Q(state__in=State.values),
+                violation_error_message="There is no such state of a hold.",
+            ),
+            models.CheckConstraint(
+                name="hold_tombstone_holds_nothing",
+                condition=Q(
+                    group__isnull=False,
+                    remote_id__isnull=False,
+                    section__isnull=False,
+                    row__isnull=False,
+                    unit_price__isnull=False,
+                    expires_at__isnull=False,
+                    quantity__gt=0,
+                )
+                | Q(
+                    group__isnull=True,
+                    remote_id__isnull=True,
+                    expires_at__isnull=True,
+                    quantity=0,
+                    seats__len=0,
+                    state="released",
+                ),
+                violation_error_message="Only a released hold that never was has no tickets.",
+            ),
+            models.CheckConstraint(
+                name="hold_seats_match_quantity",
+                condition=Q(seats__len=0) | Q(seats__len=models.F("quantity")),
+                violation_error_message="A hold has as many seats as tickets, or none.",
+            ),
+            models.CheckConstraint(
+                name="hold_positions_while_live",
+                condition=(
+                    Q(state__in=LIVE, seats__len__gt=0, positions__isnull=False)
+                    & Q(quantity=Length("positions"))
+                )
+                | (~(Q(state__in=LIVE) & Q(seats__len__gt=0)) & Q(positions__isnull=True)),
+                violation_error_message="A live hold of numbered seats, and no other, has the "
+                "positions of its seats.",
+            ),
+            models.CheckConstraint(
+                name="hold_order_id_when_sold",
+                condition=Q(state__in=["invoiced", "voided"], order_id__isnull=False)
+                | (~Q(state__in=["invoiced", "voided"]) & Q(order_id__isnull=True)),
+                violation_error_message="A hold has an order id from its invoice on.",
+            ),
+            models.CheckConstraint(
+                name="hold_expires_after_creation",
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=models.F("created_at")),
+                violation_error_message="A hold expires after it was made.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.global_id
+
+    @property
+    def range(self) -> range:
+        """The positions of a live hold of numbered seats; empty without."""
+        return range(self.positions.lower, self.positions.upper) if self.positions else range(0)

@@ -1,0 +1,183 @@
+"""The calls on holds: place, release, expire. CONTRACT.md, cell by cell.
+
+Each is one short transaction: lock the ticket group, look again, decide, write, commit.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from holds import claims
+from holds.errors import (
+    AlreadyInvoiced,
+    GlobalIdReused,
+    HoldExpired,
+    HoldReleased,
+    SaleVoided,
+)
+from holds.models import Hold, OrderException, Reason, State
+from inventory import seats
+from inventory.errors import (
+    InsufficientTickets,
+    NotForSale,
+    Refusal,
+    SplitNotAllowed,
+    TicketGroupNotFound,
+)
+from inventory.models import Caller, Effect, TicketGroup
+from inventory.transactions import one_trip
+
+
+class Outcome(NamedTuple):
+    """A call that was done: the hold, and whether the same call had taken effect before."""
+
+    hold: Hold
+    replayed: bool
+
+
+@claims.settled
+def place(
+    *, broker_id: int, remote_id: str, quantity: int, global_id: str, caller: Caller
+) -> Outcome:
+    """Hold `quantity` tickets of the group `remote_id` under `global_id`.
+
+    Overdue holds of the group are expired only where this hold needs their tickets. Raises
+    TicketGroupNotFound, NotForSale, InsufficientTickets, SplitNotAllowed, or, for an id that was
+    used, HoldReleased, HoldExpired, SaleVoided, GlobalIdReused. Then nothing has changed.
+    """
+    with TicketGroup.objects.locked(
+        "broker_id = %s AND remote_id = %s", broker_id, remote_id
+    ) as group:
+        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
+        if seen.hold:
+            return Outcome(_repeated(seen.hold, remote_id, quantity), replayed=True)
+        if group is None:
+            raise TicketGroupNotFound
+        if not group.on_sale:
+            raise NotForSale("The broker has taken the ticket group off sale.")
+        if seen.past:
+            raise NotForSale("The event is past.")
+        positions, overdue = _find_tickets(group, seen, quantity)
+        for hold in overdue:
+            claims.change(hold, Effect.EXPIRED, now=seen.now, caller=caller)
+        hold = claims.claim(
+            group,
+            global_id=global_id,
+            quantity=quantity,
+            positions=positions,
+            seen=seen,
+            caller=caller,
+        )
+        return Outcome(hold, replayed=False)
+
+
+def _repeated(hold: Hold, remote_id: str, quantity: int) -> Hold:
+    """The hold of an id that was used before, if this is the same call and it still stands."""
+    tombstone = hold.group_id is None
+    if not tombstone and (hold.remote_id, hold.quantity) != (remote_id, quantity):
+        raise GlobalIdReused
+    match hold.state:
+        case State.RELEASED:
+            raise HoldReleased
+        case State.EXPIRED:
+            raise HoldExpired
+        case State.VOIDED:
+            raise SaleVoided
+    return hold
+
+
+def _find_tickets(
+    group: TicketGroup, seen: claims.View, quantity: int
+) -> tuple[range | None, Sequence[Hold]]:
+    """The positions to hold (None without seat numbers), and the overdue holds to expire first.
+
+    As few overdue holds as will do, the longest overdue first. The refusal is that of the group
+    with all of them expired.
+    """
+    try:
+        return _choose(group, seen.claimed, group.free, quantity), ()
+    except (InsufficientTickets, SplitNotAllowed) as error:
+        refusal: Refusal = error
+    overdue = list(Hold.objects.overdue_of([group.id], seen.now))
+    free, claimed = group.free, seen.claimed
+    for count, hold in enumerate(overdue, start=1):
+        free += hold.quantity
+        claimed = seats.free_runs(claimed, [hold.range])
+        try:
+            return _choose(group, claimed, free, quantity), overdue[:count]
+        except (InsufficientTickets, SplitNotAllowed) as error:
+            refusal = error
+    raise refusal
+
+
+def _choose(group: TicketGroup, claimed: Sequence[range], free: int, quantity: int) -> range | None:
+    rule, custom = seats.SplitRule(group.split_rule), group.split_quantities
+    runs = seats.free_runs(seats.rows(group.seats), claimed) if group.seats else [range(free)]
+    if quantity > free:
+        raise InsufficientTickets(
+            f"{quantity} tickets were asked for, {free} are free.", available=free
+        )
+    if not seats.allows(rule, quantity, free=free, custom=custom):
+        allowed = seats.allowed_quantities(runs, rule=rule, free=free, custom=custom)
+        raise SplitNotAllowed(
+            f"The split rule does not let {quantity} of {free} free tickets go.",
+            allowed_quantities=allowed,
+        )
+    positions = seats.choose(runs, quantity, rule=rule, custom=custom)
+    if positions is None:
+        raise InsufficientTickets(
+            f"{free} tickets are free, but not {quantity} next to each other.", available=free
+        )
+    return positions if group.seats else None
+
+
+@claims.settled
+def release(*, broker_id: int, global_id: str, caller: Caller) -> Outcome:
+    """Free the tickets of a hold, or remember that its id is released before it has come.
+
+    What has expired or was voided is left as it is. Raises AlreadyInvoiced, after the exception
+    for staff is committed.
+    """
+    with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
+        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
+        hold = seen.hold
+        if hold is None:
+            hold = claims.bury(broker_id=broker_id, global_id=global_id, seen=seen)
+            return Outcome(hold, replayed=False)
+        if hold.group_id and not group:
+            raise claims.ClaimMoved
+        match hold.state:
+            case State.HELD:
+                claims.change(hold, Effect.RELEASED, now=seen.now, caller=caller)
+            case State.INVOICED:
+                OrderException.objects.record(
+                    Reason.ALREADY_INVOICED,
+                    broker_id=broker_id,
+                    global_id=global_id,
+                    order_id=hold.order_id or "",
+                    hold=hold,
+                    now=seen.now,
+                    answer=AlreadyInvoiced.code,
+                )
+            case State.RELEASED:
+                return Outcome(hold, replayed=True)
+    if hold.state == State.INVOICED:
+        raise AlreadyInvoiced(order_id=hold.order_id)
+    return Outcome(hold, replayed=False)
+
+
+def expire(*, batch: int, caller: Caller) -> int:
+    """Expire up to `batch` overdue holds; return how many.
+
+    Groups that a call has locked are passed over: what they still hold is the next round's.
+    """
+    with TicketGroup.objects.locked_unless_busy(
+        "EXISTS (SELECT 1 FROM holds_hold WHERE group_id = inventory_ticketgroup.id"
+        " AND state = 'held' AND expires_at <= clock_timestamp())",
+        limit=batch,
+    ) as groups:
+        now = claims.clock()
+        overdue = list(Hold.objects.overdue_of([group.id for group in groups], now)[:batch])
+        with one_trip():
+            for hold in overdue:
+                claims.change(hold, Effect.EXPIRED, now=now, caller=caller)
+    return len(overdue)

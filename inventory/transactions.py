@@ -1,0 +1,60 @@
+"""The one kind of transaction that changes claims: short, at READ COMMITTED, with time limits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import DatabaseError, connection, transaction
+
+# How long a call may wait for a lock, run a statement, and sit idle while it holds a lock. A
+# server that finds its client gone while it waits gives up.
+TIME_LIMITS = {
+    "lock_timeout": "2s",
+    "statement_timeout": "4s",
+    "idle_in_transaction_session_timeout": "5s",
+    "client_connection_check_interval": "1s",
+}
+# SET LOCAL, since a pooler in transaction mode drops start-up options silently and hands a
+# session's own settings to the next client.
+_SET_LIMITS = "SELECT " + ", ".join(
+    f"set_config('{name}', '{value}', true)" for name, value in TIME_LIMITS.items()
+)
+# SQLSTATE classes that say the transaction is certainly rolled back although COMMIT failed:
+# integrity constraint violation, transaction rollback (deadlock, serialization).
+_ROLLED_BACK = ("23", "40")
+
+
+class OutcomeUnknown(Exception):
+    """The connection was lost while committing: the effect may be there or not."""
+
+
+@contextmanager
+def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[tuple[Any, ...]]]:
+    """A transaction of its own that locks first, with TIME_LIMITS in force; gives the locked rows.
+
+    `lock` is the locking statement, with its `parameters`. BEGIN, the limits and the lock travel
+    together. Nesting is an error. Raises OutcomeUnknown when COMMIT itself fails in a way that
+    leaves open whether it happened, and whatever the database raises before that.
+    """
+    committing = False
+    try:
+        with transaction.atomic(durable=True):
+            with connection.cursor() as limits, connection.cursor() as cursor:
+                with one_trip():
+                    limits.execute(_SET_LIMITS)
+                    cursor.execute(lock, parameters)
+                rows = cursor.fetchall()
+            yield rows
+            committing = True
+    except DatabaseError as error:
+        state = getattr(error.__cause__, "sqlstate", None) or ""
+        if committing and not state.startswith(_ROLLED_BACK):
+            raise OutcomeUnknown from error
+        raise
+
+
+@contextmanager
+def one_trip() -> Iterator[None]:
+    """Send the statements inside to PostgreSQL together and wait for all of them at the end."""
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield

@@ -1,0 +1,32 @@
+"""Refusals of the calls on invoices."""
+
+from typing import Any, ClassVar
+
+from inventory.errors import Refusal
+
+
+class OrderConflict(Refusal):
+    code = "order_conflict"
+    title = "The hold is invoiced under another order id"
+    meaning = (
+        "The tickets are sold under `order_id`, the first one that came. The second order is "
+        "written down for the broker's staff."
+    )
+    example: ClassVar[dict[str, Any]] = {"order_id": "4606857-10324712"}
+
+
+class TicketsUnavailable(Refusal):
+    code = "tickets_unavailable"
+    title = "The hold had expired and its tickets are gone"
+    meaning = (
+        "The invoice came after the hold had expired, and neither its seats nor others of the "
+        "group are free together. It is written down for the broker's staff as `exception_id`. "
+        "The same call succeeds once tickets are free."
+    )
+    example: ClassVar[dict[str, Any]] = {"exception_id": 17}
+
+
+class InvoiceNotFound(Refusal):
+    code = "invoice_not_found"
+    title = "This broker has no invoice with that order id"
+    meaning = "The order id is unknown to the broker whose key was sent."

@@ -1,0 +1,101 @@
+"""Invoices: sales to the marketplace, and what undoes one. Rows of both never change."""
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import connection, models
+from django.db.models import F, Q
+
+from holds.models import Hold
+from inventory.models import Broker
+
+# Who buys what TEvo's calls sell (FIELD section 1).
+BUYER = "Ticket Evolution"
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    """Reads for look-ups and lists."""
+
+    def of_order(self, *, broker_id: int, order_id: str) -> list["Invoice"]:
+        """The invoices of an order id, with their holds: an order can have several lines."""
+        invoices = self.filter(broker_id=broker_id, order_id=order_id)
+        return list(invoices.select_related("hold").order_by("id"))
+
+    def of_hold(self, hold: Hold) -> "Invoice":
+        """The invoice of a hold that is invoiced; its hold is the given one."""
+        invoice = self.get(hold_id=hold.id)
+        invoice.hold = hold
+        return invoice
+
+    def issue(self, hold: Hold, *, now: datetime, late: bool) -> "Invoice":
+        """Write the invoice of a hold that has just been sold. By hand: it is the hot path."""
+        if hold.unit_price is None or hold.order_id is None:
+            raise ValueError(f"{hold} has no price or no order id and cannot be invoiced")
+        invoice = Invoice(
+            broker_id=hold.broker_id,
+            order_id=hold.order_id,
+            hold=hold,
+            buyer=BUYER,
+            quantity=hold.quantity,
+            unit_price=hold.unit_price,
+            total=hold.unit_price * hold.quantity,
+            currency=hold.currency,
+            late=late,
+            invoiced_at=now,
+        )
+        names = [field.attname for field in Invoice._meta.concrete_fields if field.name != "id"]
+        places = ", ".join(["%s"] * len(names))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO invoices_invoice ({', '.join(names)}) VALUES ({places})",  # noqa: S608
+                [getattr(invoice, name) for name in names],
+            )
+        return invoice
+
+
+class Invoice(models.Model):
+    """A sale: one hold, sold to the marketplace under its order id."""
+
+    broker = models.ForeignKey(
+        Broker, on_delete=models.PROTECT, related_name="invoices", db_index=False
+    )
+    order_id = models.CharField(max_length=128)
+    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="invoice")
+    buyer = models.CharField(max_length=100)
+    quantity = models.IntegerField()
+    unit_price = models.DecimalField(max_digits=9, decimal_places=2)
+    total = models.DecimalField(max_digits=14, decimal_places=2)
+    currency = models.CharField(max_length=3)
+    late = models.BooleanField()
+    invoiced_at = models.DateTimeField()
+
+    objects = InvoiceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["broker", "order_id"], name="invoice_order_id")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="invoice_total_adds_up",
+                condition=Q(quantity__gt=0, total=F("unit_price") * F("quantity")),
+                violation_error_message="The total is the price of one ticket times how many.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.order_id
+
+
+class Void(models.Model):
+    """Staff undid a sale: a new fact beside the invoice, which stays as it was."""
+
+    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="void")
+    reason = models.CharField(max_length=1000)
+    voided_by = models.CharField(max_length=200)
+    voided_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.invoice} voided"

@@ -1,0 +1,113 @@
+"""The calls on invoices: a view reads the call, makes one domain call and answers."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from holds.errors import HoldNotFound, HoldReleased, SaleVoided
+from holds.views import REPLAYED, caller_of
+from invoices import services
+from invoices.errors import InvoiceNotFound, OrderConflict, TicketsUnavailable
+from invoices.models import Invoice
+from invoices.serializers import InvoiceAnswer, InvoiceCall, InvoicePath, OrderAnswer
+
+_LINE = {
+    "order_id": "4606857-10324712",
+    "global_id": "g-1",
+    "remote_id": "605696419",
+    "quantity": 2,
+    "status": "invoiced",
+    "buyer": "Ticket Evolution",
+    "section": "211",
+    "row": "15",
+    "seats": ["7", "8"],
+    "unit_price": "40.00",
+    "total": "80.00",
+    "currency": "USD",
+    "late": False,
+    "invoiced_at": "2026-11-23T17:52:11Z",
+}
+_REQUEST_ID = {"request_id": "5f0c6b1e9d4f4f0fa1c4b1f0f7f6e3aa"}
+
+
+def _example(answer: Any, description: str, body: dict[str, Any]) -> OpenApiResponse:
+    return OpenApiResponse(
+        response=answer,
+        description=description,
+        examples=[OpenApiExample(description, value=body, response_only=True)],
+    )
+
+
+class InvoiceViewSet(ViewSet):
+    """Sell what is on hold, with TEvo as the buyer."""
+
+    # Which refusals each call can answer; the OpenAPI document and the docs page list them.
+    refusals = {
+        "create": (HoldNotFound, HoldReleased, SaleVoided, OrderConflict, TicketsUnavailable),
+        "retrieve": (InvoiceNotFound,),
+    }
+
+    @extend_schema(
+        operation_id="invoice",
+        summary="Invoice",
+        request=InvoiceCall,
+        examples=[
+            OpenApiExample(
+                "Invoice a hold",
+                value={"order_id": "4606857-10324712", "global_id": "g-1"},
+                request_only=True,
+            )
+        ],
+        responses={
+            201: _example(
+                InvoiceAnswer,
+                "The tickets are sold. `late` says that the hold had expired and they were still "
+                "free.",
+                {**_LINE, **_REQUEST_ID},
+            ),
+            200: _example(
+                InvoiceAnswer,
+                "The same call had taken effect before; nothing changed.",
+                {**_LINE, **_REQUEST_ID},
+            ),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Turn a hold into a sale.
+
+        Every refusal is written down for the broker's staff: the tickets are promised to a buyer.
+        """
+        call = InvoiceCall(data=request.data)
+        call.is_valid(raise_exception=True)
+        outcome = services.invoice(
+            broker_id=request.auth.broker_id, caller=caller_of(request), **call.validated_data
+        )
+        answer = InvoiceAnswer(outcome.invoice, context={"request_id": request.id})
+        if outcome.replayed:
+            return Response(answer.data, headers=REPLAYED)
+        return Response(answer.data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        operation_id="look_up_invoice",
+        summary="Look up an invoice",
+        responses={
+            200: _example(
+                OrderAnswer,
+                "The invoices of the order id: one for each hold that was sold under it.",
+                {"order_id": "4606857-10324712", "invoices": [_LINE], **_REQUEST_ID},
+            )
+        },
+    )
+    def retrieve(self, request: Request, order_id: str) -> Response:
+        """List what was sold under an order id."""
+        path = InvoicePath(data={"order_id": order_id})
+        path.is_valid(raise_exception=True)
+        invoices = Invoice.objects.of_order(broker_id=request.auth.broker_id, order_id=order_id)
+        if not invoices:
+            raise InvoiceNotFound
+        order = {"order_id": order_id, "invoices": invoices, "request_id": request.id}
+        return Response(OrderAnswer(order).data)

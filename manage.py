@@ -1,0 +1,64 @@
+#!/usr/bin/env python
+"""Django's command line, with the embedded PostgreSQL around every command that needs a database.
+
+With DATABASE_URL nothing is started. Without it a command joins the server that runs (that of
+`make demo`, or of another command), or starts one for its own duration.
+"""
+
+import contextlib
+import os
+import sys
+from contextlib import AbstractContextManager
+
+# Everything else may look into the database, so it gets one. `demo` brings its own.
+WITHOUT_DATABASE = {
+    *("help", "version", "demo", "check", "collectstatic", "compilemessages", "diffsettings"),
+    *("findstatic", "makemessages", "spectacular", "startapp", "startproject"),
+}
+
+
+def needs_database(arguments: list[str]) -> bool:
+    """Whether a command line (without the program's name) looks into the database."""
+    if {"-h", "--help", "--version"} & set(arguments) or not arguments:
+        return False
+    checks_it = arguments[0] == "check" and any(a.startswith("--database") for a in arguments)
+    return checks_it or arguments[0] not in WITHOUT_DATABASE
+
+
+def database() -> AbstractContextManager[None]:
+    """The embedded server, or nothing to be done where DATABASE_URL names another one."""
+    from django.conf import settings  # noqa: PLC0415 -- only now are the settings to be read
+
+    from automator import cluster, postgres  # noqa: PLC0415
+
+    if settings.EMBEDDED_POSTGRES is None:
+        return contextlib.nullcontext()
+    os.environ["PATH"] += os.pathsep + str(cluster.binaries())  # dbshell wants psql
+    return postgres.serving(settings.EMBEDDED_POSTGRES)
+
+
+def main(arguments: list[str]) -> None:
+    """Run one command."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
+    if arguments[:1] == ["demo"]:
+        os.environ.setdefault("DEMO", "1")  # also where DATABASE_URL asks for production
+    try:
+        from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+        from django.core.management import execute_from_command_line  # noqa: PLC0415
+    except ImportError:
+        sys.exit(
+            "Django is not installed for this Python. After `make demo` it is for this one:\n"
+            "  .venv/bin/python manage.py"
+        )
+    from automator.cluster import PostgresError  # noqa: PLC0415
+
+    try:
+        # runserver's reloader starts this program once more; the child joins its parent's server.
+        with database() if needs_database(arguments) else contextlib.nullcontext():
+            execute_from_command_line(["manage.py", *arguments])
+    except (ImproperlyConfigured, PostgresError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,64 @@
+"""The tests run on real PostgreSQL: one of their own, or the one that DATABASE_URL names.
+
+Django's settings are read here, and not by pytest-django, which would read them before this file
+(that is why pyproject.toml names none): DATABASE_URL must be known by then.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from automator.cluster import PostgresError
+from automator.postgres import PORT, Server
+from automator.processes import Lock
+
+PREFIX = f"automator-tests-{os.getuid()}-"
+
+undo = contextlib.ExitStack()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL, then read the settings. What goes wrong ends the run, in one line."""
+    os.environ.setdefault("DEMO", "1")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
+    try:
+        if not os.environ.get("DATABASE_URL"):
+            os.environ["DATABASE_URL"] = throw_away_server()
+        if settings.EMBEDDED_POSTGRES:
+            raise pytest.UsageError("Unset DJANGO_SETTINGS_MODULE, and name no --ds: see conftest.")
+    except (ImproperlyConfigured, PostgresError) as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop PostgreSQL and remove its data."""
+    undo.close()
+
+
+def throw_away_server() -> str:
+    """Start a server that ends with this process, even if that is killed; returns its URL."""
+    remove_left_behind()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    undo.callback(shutil.rmtree, folder)
+    server = undo.enter_context(Server(folder / "postgres", durable=False))
+    undo.callback(os.environ.pop, "DATABASE_URL")
+    query = {"host": server.socket_folder, "port": PORT, "user": "postgres"}
+    return f"postgresql:///automator?{urlencode(query, quote_via=quote)}"
+
+
+def remove_left_behind() -> None:
+    """Remove the data of earlier runs that were killed: nobody holds their locks any more."""
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/postgres.lock"):
+        with contextlib.suppress(OSError):
+            lock = Lock(path)
+            if lock.take():
+                shutil.rmtree(path.parent, ignore_errors=True)
+            lock.release()
