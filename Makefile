@@ -6,12 +6,13 @@ PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-i
 COMPILE = .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --python-version 3.11 $(LOCK) pyproject.toml
 
-.PHONY: help demo test lint format lock again
+.PHONY: help demo test lint check format lock again
 
 help:
 	@echo "make demo    serve a demo on http://127.0.0.1:8000 (elsewhere: PORT=8001 make demo)"
 	@echo "make test    run the tests (some of them: make test T=tests/test_postgres.py)"
-	@echo "make lint    check format, style, types and layers"
+	@echo "make lint    check format, style, types, layers and templates"
+	@echo "make check   check migrations, the settings of production, the database, the API's document"
 	@echo "make format  format the code"
 	@echo "make lock    pin what pyproject.toml asks for (newer versions: make lock LOCK=--upgrade)"
 
@@ -26,10 +27,23 @@ lint: .venv/test.stamp
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m mypy .
 	.venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
+	find templates -name '*.html' -exec .venv/bin/djade --check --target-version 5.2 {} +
+
+check: .venv/test.stamp
+	.venv/bin/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) .venv/bin/python manage.py check --deploy --fail-level WARNING
+	.venv/bin/python manage.py check --database default
+	.venv/bin/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+# Settings that production could have; nothing connects to that database.
+PRODUCTION = DATABASE_URL=postgresql://automator@db.example.com/automator \
+	SECRET_KEY=checked-and-never-served-0123456789-abcdefghijklmnopqrstuvwxyz \
+	ALLOWED_HOSTS=tickets.example.com PROXY_HOPS=1
 
 format: .venv/test.stamp
 	.venv/bin/python -m ruff format .
 	.venv/bin/python -m ruff check --fix .
+	find templates -name '*.html' -exec .venv/bin/djade --target-version 5.2 {} +
 
 lock: .venv/test.stamp
 	$(COMPILE) -o requirements.txt

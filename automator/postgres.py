@@ -238,9 +238,9 @@ def _wait_for_others(users: Lock) -> None:
     """Wait until nobody else uses the server, and keep newcomers out while it stops."""
     if users.take():
         return
-    sys.stderr.write("Another command still uses the database. Ctrl-C stops it all the same.\n")
-    exit_on(signal.SIGTERM, signal.SIGHUP)  # told once more is told to stop
     with contextlib.suppress(KeyboardInterrupt, Told):
+        exit_on(signal.SIGTERM, signal.SIGHUP)  # told once more is told to stop
+        sys.stderr.write("Another command still uses the database. Ctrl-C stops it all the same.\n")
         users.take(wait=True)
 
 
@@ -254,5 +254,8 @@ def _beside(data: Path, suffix: str) -> Path:
 def _explained() -> Iterator[None]:
     try:
         yield
-    except (OSError, subprocess.SubprocessError) as error:
+    except OSError as error:
         raise PostgresError(f"The embedded PostgreSQL cannot run: {error}") from error
+    except subprocess.SubprocessError as error:
+        reason = "PostgreSQL refuses root, and this root may not become another user."
+        raise PostgresError(reason) from error

@@ -14,7 +14,9 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_GET_SECUREBITS, PR_SET_SECUREBITS = 1, 8, 27, 28
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
+SECBIT_NO_SETUID_FIXUP = 1 << 2
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 CAPABILITY_VERSION = 0x20080522
 
@@ -119,10 +121,13 @@ def _become(account: Account) -> None:
     A checkout below /root (0700) is out of every other user's reach. To open those folders would
     expose what else lies in them. Instead the child keeps one of root's capabilities, to search
     and read, as an ambient one: that kind is inherited by plain programs. Where a container
-    withholds it but grants the wider one, as Docker does, the wider one is kept.
+    withholds it but grants the wider one, as Docker does, the wider one is kept. access(2), by
+    which PostgreSQL looks for its own programs, counts it only with the security bit.
     """
     os.setgroups([])
     os.setgid(account.gid)
+    bits = _libc.prctl(PR_GET_SECUREBITS, 0, 0, 0, 0)
+    _libc.prctl(PR_SET_SECUREBITS, bits | SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setuid(account.uid)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0)

@@ -27,6 +27,7 @@ undo = contextlib.ExitStack()
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL, then read the settings. What goes wrong ends the run, in one line."""
+    config.add_cleanup(undo.close)
     os.environ.setdefault("DEMO", "1")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
     try:
@@ -38,16 +39,18 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop PostgreSQL and remove its data."""
-    undo.close()
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Load the shared fixtures: they need the models, and those need the settings."""
+    pytest.register_assert_rewrite("tests.marketplace")
+    for module in ("tests.fixtures", "tests.rivals"):
+        session.config.pluginmanager.import_plugin(module)
 
 
 def throw_away_server() -> str:
     """Start a server that ends with this process, even if that is killed; returns its URL."""
     remove_left_behind()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    undo.callback(shutil.rmtree, folder)
+    undo.callback(shutil.rmtree, folder, ignore_errors=True)  # another run may be at it
     server = undo.enter_context(Server(folder / "postgres", durable=False))
     undo.callback(os.environ.pop, "DATABASE_URL")
     query = {"host": server.socket_folder, "port": PORT, "user": "postgres"}

@@ -1,0 +1,165 @@
+"""The demo: a database, a believable book, and the server, all ending together."""
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connections
+
+from automator import demo
+from automator.cluster import PostgresError
+from automator.postgres import BusyError, Server
+from automator.processes import Lock, Told, child, end_with_parent, exit_on
+
+SECONDS_TO_FINISH_REQUESTS = 5
+SECONDS_FOR_THE_PORT = 3
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+class Command(BaseCommand):
+    """`make demo`, once everything is installed."""
+
+    help = "Serve a demo on this machine, with a database of its own unless DATABASE_URL names one."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Serve until told to stop.
+
+        Raises:
+            CommandError: it cannot start, or the server ended by itself.
+        """
+        exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if "MAKELEVEL" in os.environ:  # make may be killed, and cannot tell us then
+            end_with_parent(signal.SIGTERM, os.getppid())
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # for who reads a pipe
+        try:
+            with contextlib.ExitStack() as running:
+                self.serve(running)
+        except Told:
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                self.stdout.write("Stopped. The data stays for the next time.")
+        except (PostgresError, OperationalError) as error:
+            raise CommandError(str(error).partition("\n")[0]) from error
+
+    def serve(self, running: contextlib.ExitStack) -> None:
+        """Start everything, on a stack that ends it in reverse order, and watch it run."""
+        data = settings.EMBEDDED_POSTGRES
+        if data:
+            refuse_a_second_demo(data.parent, running)
+        refuse_a_taken_port()
+        server = self.own_server(data, running) if data else None
+        call_command("migrate", verbosity=0, interactive=False)
+        address = f"http://{settings.HOST}:{settings.PORT}"
+        demo.prepare(self.stdout, address)
+        connections.close_all()
+        gunicorn = running.enter_context(serving_requests())
+        self.watch(gunicorn, server, address)
+
+    def own_server(self, data: Path, running: contextlib.ExitStack) -> Server:
+        """Start PostgreSQL. A command that has started it before us may finish first."""
+        told = ""
+        while True:
+            try:
+                return running.enter_context(Server(data))
+            except BusyError as busy:
+                if busy.owner != told:
+                    told = busy.owner
+                    self.stdout.write(f"Waiting for process {told}, which uses the database …")
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def watch(self, gunicorn: "subprocess.Popen[bytes]", server: Server | None, url: str) -> None:
+        """Say when requests are answered; start PostgreSQL again if somebody kills it."""
+        ready = False
+        while gunicorn.poll() is None:
+            if not ready and answers():
+                ready = True
+                self.stdout.write(f"Ready: {url}  (Ctrl-C stops everything)")
+            if server and server.restart_if_ended():
+                self.stdout.write("PostgreSQL had ended; it runs again.")
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        raise CommandError(
+            f"The server ended by itself ({describe(gunicorn.returncode)}). Start the demo again.",
+            returncode=max(gunicorn.returncode, 1),
+        )
+
+
+def refuse_a_second_demo(folder: Path, running: contextlib.ExitStack) -> None:
+    """Two demos of one checkout would share a database, and stop it under each other."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    lock = Lock(folder / "demo.lock")
+    running.callback(lock.release)
+    if not lock.take():
+        raise CommandError(f"The demo of this folder runs already, as process {lock.holder()}.")
+    lock.sign()
+
+
+def refuse_a_taken_port() -> None:
+    """Find out before the long part, and in one line. A demo just killed frees it in a moment."""
+    deadline = time.monotonic() + SECONDS_FOR_THE_PORT
+    while error := port_error():
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"Port {settings.PORT} cannot be used ({error}). Another one: PORT=8001 make demo"
+            )
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+def port_error() -> str | None:
+    """Why the server could not listen, None if it could."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
+        try:
+            probe.bind((settings.HOST, settings.PORT))
+        except OSError as error:
+            return error.strerror
+    return None
+
+
+def answers() -> bool:
+    """Whether requests are answered, and not only accepted."""
+    connection = http.client.HTTPConnection(settings.HOST, settings.PORT, timeout=1)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/healthz")
+        connection.getresponse()
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def serving_requests() -> "Iterator[subprocess.Popen[bytes]]":
+    """Gunicorn as a child in a session of its own: Ctrl-C reaches it through us, and once."""
+    gunicorn = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "python:automator.gunicorn", "automator.wsgi"],
+        cwd=settings.BASE_DIR,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=child(signal.SIGTERM),  # noqa: PLW1509 -- no threads yet
+    )
+    try:
+        yield gunicorn
+    finally:
+        gunicorn.terminate()
+        for _ in range(SECONDS_TO_FINISH_REQUESTS):
+            try:
+                gunicorn.wait(1)
+                break
+            except subprocess.TimeoutExpired:
+                os.killpg(gunicorn.pid, signal.SIGTERM)  # a worker that was starting missed it
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(gunicorn.pid, signal.SIGKILL)  # also the workers that a dead master left
+        gunicorn.wait()
+
+
+def describe(returncode: int) -> str:
+    """How a process ended, for a person."""
+    return f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
