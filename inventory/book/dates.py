@@ -1,0 +1,93 @@
+"""Dates and times as the field writes them (FIELD section 2.5). They are the venue's own."""
+
+import datetime as dt
+import re
+
+from inventory.book.cells import BadCell, flag, unpadded
+
+TO_BE_ANNOUNCED = frozenset({"tba", "tbd"})
+PLACEHOLDERS = frozenset({dt.time(3, 0), dt.time(3, 30)})  # TEvo's, for a time not known yet
+YEARS_AHEAD = 10
+
+US_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:\s+(\S.*))?")
+ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T\s]\s*(\S.*))?")
+CLOCK = re.compile(
+    r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?:\s*([ap])\.?m\.?)?", re.IGNORECASE
+)
+HALF_DAY = 12
+
+
+def event_date(cell: str, *, today: dt.date, may_be_empty: bool) -> tuple[dt.date | None]:
+    """The day of an event; None where it is to be announced."""
+    day, _ = _moment(cell)
+    if day is None and not may_be_empty and not unpadded(cell):
+        raise BadCell("must not be empty: mm/dd/yyyy, or TBA")
+    if day and (day.year - YEARS_AHEAD, day.month, day.day) > (today.year, today.month, today.day):
+        raise BadCell(f"must not be more than {YEARS_AHEAD} years ahead")
+    return (day,)
+
+
+def event_time(
+    cell: str, date_cell: str, *, today: dt.date, may_be_empty: bool
+) -> tuple[dt.time | None]:
+    """The start of an event, by its own cell or else with its date; None: to be announced."""
+    try:
+        (day,) = event_date(date_cell, today=today, may_be_empty=may_be_empty)
+    except BadCell as bad:
+        raise BadCell(bad.expected, argument=1) from None
+    _, start = _moment(date_cell)
+    # Midnight beside a date is how programs write a date alone.
+    start = None if start == dt.time() else start
+    if text := unpadded(cell):
+        start = None if text.lower() in TO_BE_ANNOUNCED else _clock(text)
+    if start in PLACEHOLDERS:
+        return (None,)
+    if start and day is None:
+        raise BadCell("must be empty or TBA while the date is to be announced")
+    return (start,)
+
+
+def in_hand_on(flag_cell: str, date_cell: str) -> tuple[dt.date | None]:
+    """From when the tickets are in hand; None: now. Who says that they are not must say when."""
+    (in_hand,) = flag(flag_cell, blank=True)
+    try:
+        day, _ = _moment(date_cell)
+    except BadCell as bad:
+        raise BadCell(bad.expected, argument=1) from None
+    if day is None and not in_hand:
+        raise BadCell("is N, so that an in-hand date is needed")
+    return (day,)
+
+
+def _moment(cell: str) -> tuple[dt.date | None, dt.time | None]:
+    """A date, with the time that may follow it."""
+    text = unpadded(cell)
+    if not text or text.lower() in TO_BE_ANNOUNCED:
+        return None, None
+    if found := ISO_DATE.fullmatch(text):
+        year, month, day = map(int, found.groups()[:3])
+    elif found := US_DATE.fullmatch(text):
+        month, day, year = map(int, found.groups()[:3])
+    else:
+        raise BadCell("must be a date: mm/dd/yyyy or yyyy-mm-dd, or TBA")
+    try:
+        date = dt.date(year, month, day)
+    except ValueError:
+        raise BadCell("must be a day of the calendar: mm/dd/yyyy or yyyy-mm-dd") from None
+    return date, _clock(found[4]) if found[4] else None
+
+
+def _clock(text: str) -> dt.time:
+    expected = "must be a time such as 6:05PM or 18:05, with no time zone, or TBA"
+    found = CLOCK.fullmatch(text)
+    if not found:
+        raise BadCell(expected)
+    hour, minute, second, half = int(found[1]), int(found[2]), int(found[3] or 0), found[4]
+    if half:
+        if not 1 <= hour <= HALF_DAY:
+            raise BadCell(expected)
+        hour = hour % HALF_DAY + (HALF_DAY if half in "pP" else 0)
+    try:
+        return dt.time(hour, minute, second)
+    except ValueError:
+        raise BadCell(expected) from None
