@@ -1,0 +1,55 @@
+"""Whether the books agree: counters, claims, the ledger and invoices, recomputed."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
+
+from automator import audit
+from automator.books import Check
+
+
+class Command(BaseCommand):
+    """Looks at one moment, waits for nobody and lets nobody wait: run it while calls go on."""
+
+    help = "Recompute all counters, claims and ledgers, and print each difference."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print a line for each difference, or one sentence.
+
+        Raises:
+            CommandError: there are differences (exit code 1), or the database is away (2).
+        """
+        found = 0
+        try:
+            with audit.snapshot():
+                for difference in audit.differences(about_to=self.progress):
+                    found += 1
+                    self.stdout.write(f"{difference.check}: {difference.line}")
+                groups, holds, entries = audit.extent()
+        except (OperationalError, InterfaceError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise CommandError(f"The database is away: {reason}", returncode=2) from error
+        finally:
+            self.progress(None)
+        extent = ", ".join(
+            (
+                counted(groups, "ticket group", "ticket groups"),
+                counted(holds, "hold", "holds"),
+                counted(entries, "ledger entry", "ledger entries"),
+            )
+        )
+        if found:
+            raise CommandError(f"{extent}: {counted(found, 'difference', 'differences')}.")
+        self.stdout.write(f"{extent}: everything agrees.")
+
+    def progress(self, check: Check | None) -> None:
+        """On a terminal, show what is being looked at; None clears it."""
+        if self.stderr.isatty():
+            self.stderr.write(f"\r\033[K{check.name + ' …' if check else ''}", str, ending="")
+            self.stderr.flush()
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """How many of what."""
+    return f"{number} {one if number == 1 else many}"

@@ -1,0 +1,151 @@
+"""The sweep: what is overdue becomes free. Nothing but tidiness depends on it."""
+
+import signal
+import time
+from argparse import ArgumentTypeError
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError, connection
+from django.utils import timezone
+
+from holds import services
+from holds.models import Hold
+from inventory.models import Caller
+from inventory.transactions import OutcomeUnknown
+
+CALLER = Caller("command expire_holds")
+PAUSE = 0.02  # seconds between batches, in which the calls that wait for a lock get it
+LOOK = 0.2  # seconds within which a stop is noticed
+# What may have gone wrong with the database that the next round can mend.
+AWAY = (OperationalError, InterfaceError, OutcomeUnknown)
+
+
+def at_least_one(text: str) -> int:
+    """An argument that is a whole number from 1."""
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+class Command(BaseCommand):
+    """Run it as often as you like, many at once, kill it anywhere, or never run it."""
+
+    help = "Expire the holds that are overdue. A hold call that needs their tickets does so itself."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """How much at a time, and how often."""
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print what is overdue and change nothing"
+        )
+        parser.add_argument(
+            "--batch",
+            type=at_least_one,
+            default=100,
+            metavar="N",
+            help="holds in one transaction (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--every",
+            type=at_least_one,
+            metavar="SECONDS",
+            help="go on until stopped, with this pause between two rounds",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Expire once, or again and again.
+
+        Raises:
+            CommandError: the database is away, and no next round would mend that.
+        """
+        if options["dry_run"] and options["every"]:
+            raise CommandError("--dry-run looks once: leave --every out.")
+        self.stopped = False
+        if options["every"]:
+            with self.stoppable():
+                self.go_on(options["batch"], options["every"])
+            return
+        try:
+            self.look() if options["dry_run"] else self.say(self.expire(options["batch"]))
+        except AWAY as error:
+            raise CommandError(f"The database is away: {first_line(error)}") from error
+
+    def look(self) -> None:
+        """Print what is overdue by the database's clock, the longest first."""
+        overdue = Hold.objects.overdue().select_related("broker").order_by("expires_at", "id")
+        holds = 0
+        for hold in overdue.iterator():
+            holds += 1
+            self.stdout.write(
+                f"{hold.global_id} of {hold.broker}: {hold.quantity} of {hold.remote_id},"
+                f" overdue since {hold.expires_at:%Y-%m-%d %H:%M:%S} UTC"
+            )
+        self.say(f"{counted(holds)} would be expired." if holds else "Nothing is overdue.")
+
+    def expire(self, batch: int) -> str:
+        """Expire until there is nothing left to do; return the sentence about it."""
+        expired = batches = 0
+        while not self.stopped and (some := services.expire(batch=batch, caller=CALLER)):
+            expired, batches = expired + some, batches + 1
+            if batches > 1 and self.stderr.isatty():
+                self.stderr.write(f"\r{counted(expired)} expired …", str, ending="")
+                self.stderr.flush()
+            time.sleep(PAUSE)
+        if batches > 1 and self.stderr.isatty():
+            self.stderr.write("\r\033[K", str, ending="")
+        left = Hold.objects.overdue().count()
+        if left:
+            return f"{counted(expired)} expired, {left} left for the next round."
+        return f"{counted(expired)} expired." if expired else "Nothing was overdue."
+
+    def go_on(self, batch: int, every: int) -> None:
+        """One round and one line after another, until stopped. A database that is away returns."""
+        while not self.stopped:
+            try:
+                line = self.expire(batch)
+            except AWAY as error:
+                connection.close()
+                line = f"The database is away, trying again in {every} s: {first_line(error)}"
+            self.say(f"{timezone.now():%Y-%m-%d %H:%M:%S} {line}")
+            self.rest(every)
+        self.say("Stopped.")
+
+    def rest(self, seconds: int) -> None:
+        """Sleep, unless stopped."""
+        due = time.monotonic() + seconds
+        while not self.stopped and time.monotonic() < due:
+            time.sleep(LOOK)
+
+    def say(self, line: str) -> None:
+        """Print a line, at once even into a pipe."""
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Let SIGTERM and Ctrl-C end the work after the batch that is under way."""
+        before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            for each in before:
+                signal.signal(each, self.stop)
+            yield
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def stop(self, signum: int, frame: FrameType | None) -> None:
+        """End after the batch that is under way."""
+        self.stopped = True
+
+
+def counted(holds: int) -> str:
+    """The number of holds in words."""
+    return "1 hold" if holds == 1 else f"{holds} holds"
+
+
+def first_line(error: BaseException) -> str:
+    """What happened, in one line."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
