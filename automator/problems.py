@@ -70,7 +70,8 @@ INVALID_REQUEST = Problem(
     "The body is not JSON, a field is missing, or a value is not what it must be. `errors` lists "
     "every field at fault. Nothing changed; correct the call.",
     example={
-        "errors": [{"field": "quantity", "code": "required", "message": "This field is required."}]
+        "detail": "quantity: This field is required.",
+        "errors": [{"field": "quantity", "code": "required", "message": "This field is required."}],
     },
 )
 UNAUTHENTICATED = Problem(
@@ -178,7 +179,11 @@ WITH_BODY = (BODY_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE)
 
 PROBLEMS: dict[str, Problem] = {problem.code: problem for problem in (*ANYWHERE, *WITH_BODY)} | {
     refusal.code: Problem(
-        refusal.code, status, refusal.title, refusal.meaning, example=refusal.example
+        refusal.code,
+        status,
+        refusal.title,
+        refusal.meaning,
+        example={"detail": refusal.title, **refusal.example},
     )
     for refusal, status in REFUSALS.items()
 }
@@ -208,6 +213,7 @@ class AnswerRenderer(BaseRenderer):
 
     media_type = "application/json"
     format = "json"
+    charset = None  # application/json has no such parameter
 
     def render(
         self,
@@ -256,15 +262,12 @@ def problem_of(error: Exception) -> Problem:
 def members_of(error: Exception) -> dict[str, Any]:
     """The extra members of a problem that the framework raised."""
     if isinstance(error, exceptions.ParseError):
-        detail = str(error.detail)
-        return {
-            "detail": detail,
-            "errors": [{"field": None, "code": "malformed", "message": detail}],
-        }
+        return malformed(str(error.detail))
     if isinstance(error, exceptions.ValidationError):
+        fields: dict[str, list[exceptions.ErrorDetail]] = error.detail  # type: ignore[assignment]
         errors = [
             {"field": name, "code": str(message.code), "message": str(message)}
-            for name, messages in dict(error.detail).items()  # type: ignore[arg-type]
+            for name, messages in fields.items()
             for message in messages
         ]
         return {
@@ -274,13 +277,21 @@ def members_of(error: Exception) -> dict[str, Any]:
     return {}
 
 
+def malformed(detail: str) -> dict[str, Any]:
+    """The extra members where no field in particular is at fault."""
+    return {
+        "detail": detail,
+        "errors": [{"field": None, "code": "malformed", "message": detail}],
+    }
+
+
 def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
     """Retry-After, Allow and WWW-Authenticate, where the problem has them."""
     headers = {}
     if problem.retry_after:
         headers["Retry-After"] = str(problem.retry_after)
-    if isinstance(error, exceptions.Throttled) and error.wait:
-        headers["Retry-After"] = str(int(error.wait))
+    if wait := getattr(error, "wait", None):  # how long Throttled says
+        headers["Retry-After"] = str(int(wait))
     if problem is UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "X-API-Key"
     return headers
@@ -300,10 +311,10 @@ def body(request: HttpRequest, problem: Problem, **members: Any) -> dict[str, An
     }
 
 
-def response(request: HttpRequest, problem: Problem) -> HttpResponse:
+def response(request: HttpRequest, problem: Problem, **members: Any) -> HttpResponse:
     """A problem as an answer outside DRF."""
     return HttpResponse(
-        AnswerRenderer().render(body(request, problem)),
+        AnswerRenderer().render(body(request, problem, **members)),
         status=problem.status,
         content_type=MEDIA_TYPE,
     )
@@ -317,7 +328,8 @@ def is_api(request: HttpRequest) -> bool:
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
     """Django's handler400: a request that is refused before any view, such as an unknown host."""
     if is_api(request):
-        return response(request, INVALID_REQUEST)
+        members = malformed("A header is not valid: Host, perhaps, names no host of this service.")
+        return response(request, INVALID_REQUEST, **members)
     return defaults.bad_request(request, exception)
 
 

@@ -47,8 +47,7 @@ class OrderExceptionQuerySet(models.QuerySet["OrderException"]):
         The money at risk is that of the `hold`, where there is one. `answer` is the code the
         caller was given.
         """
-        priced = hold if hold and hold.unit_price is not None else None
-        amount = priced and priced.unit_price * priced.quantity
+        price = hold.unit_price if hold else None
         with connection.cursor() as cursor:
             cursor.execute(
                 """
@@ -61,7 +60,9 @@ class OrderExceptionQuerySet(models.QuerySet["OrderException"]):
                 """,
                 (
                     *(broker_id, global_id, order_id, reason.value),
-                    *(hold and hold.id, amount, priced.currency if priced else ""),
+                    hold.id if hold else None,
+                    price * hold.quantity if hold and price is not None else None,
+                    hold.currency if hold and price is not None else "",
                     *(answer, now, now),
                 ),
             )

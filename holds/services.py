@@ -4,6 +4,7 @@ Each is one short transaction: lock the ticket group, look again, decide, write,
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from holds import claims
@@ -90,22 +91,32 @@ def _find_tickets(
 ) -> tuple[range | None, Sequence[Hold]]:
     """The positions to hold (None without seat numbers), and the overdue holds to expire first.
 
-    As few overdue holds as will do, the longest overdue first. The refusal is that of the group
-    with all of them expired.
+    The longest overdue first, and none that this hold can do without. The refusal is that of the
+    group with all of them expired.
     """
+
+    def choose(freed: Sequence[Hold]) -> range | None:
+        claimed = seats.free_runs(seen.claimed, [hold.range for hold in freed])
+        free = group.free + sum(hold.quantity for hold in freed)
+        return _choose(group, claimed, free, quantity)
+
     try:
-        return _choose(group, seen.claimed, group.free, quantity), ()
+        return choose(()), ()
     except (InsufficientTickets, SplitNotAllowed) as error:
         refusal: Refusal = error
     overdue = list(Hold.objects.overdue_of([group.id], seen.now))
-    free, claimed = group.free, seen.claimed
-    for count, hold in enumerate(overdue, start=1):
-        free += hold.quantity
-        claimed = seats.free_runs(claimed, [hold.range])
+    for count in range(1, len(overdue) + 1):
+        freed = overdue[:count]
         try:
-            return _choose(group, claimed, free, quantity), overdue[:count]
+            positions = choose(freed)
         except (InsufficientTickets, SplitNotAllowed) as error:
             refusal = error
+            continue
+        for hold in reversed(overdue[: count - 1]):
+            without = [other for other in freed if other is not hold]
+            with suppress(InsufficientTickets, SplitNotAllowed):
+                positions, freed = choose(without), without
+        return positions, freed
     raise refusal
 
 
@@ -166,13 +177,13 @@ def release(*, broker_id: int, global_id: str, caller: Caller) -> Outcome:
 
 
 def expire(*, batch: int, caller: Caller) -> int:
-    """Expire up to `batch` overdue holds; return how many.
+    """Expire up to `batch` overdue holds; return how many, 0 once there is nothing left to do.
 
     Groups that a call has locked are passed over: what they still hold is the next round's.
     """
     with TicketGroup.objects.locked_unless_busy(
-        "EXISTS (SELECT 1 FROM holds_hold WHERE group_id = inventory_ticketgroup.id"
-        " AND state = 'held' AND expires_at <= clock_timestamp())",
+        "id = ANY (ARRAY(SELECT DISTINCT group_id FROM holds_hold"
+        " WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())))",
         limit=batch,
     ) as groups:
         now = claims.clock()

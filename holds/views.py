@@ -1,5 +1,7 @@
 """The calls on holds: a view reads the call, makes one domain call and answers."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
@@ -46,17 +48,26 @@ def example(description: str, body: dict[str, object], **changes: object) -> Ope
     return OpenApiResponse(
         response=HoldAnswer,
         description=description,
-        examples=[OpenApiExample(description, value={**body, **changes}, response_only=True)],
+        examples=[OpenApiExample("Example", value={**body, **changes}, response_only=True)],
     )
 
 
 def caller_of(request: Request) -> Caller:
     """The key and the request that the ledger writes down."""
-    return Caller(f"key {request.auth.key_id}", request.id)  # type: ignore[union-attr]
+    key: Any = request.auth  # what the authentication of the project found
+    return Caller(f"key {key.key_id}", request.id)  # type: ignore[attr-defined]  # of the middleware
+
+
+def broker_of(request: Request) -> int:
+    """The id of the broker whose key was sent: the only one that the call can reach."""
+    key: Any = request.auth
+    return int(key.broker_id)
 
 
 class HoldViewSet(ViewSet):
     """Set tickets aside for a marketplace, and free them again."""
+
+    http_method_names = ("get", "head", "post")  # so that Allow does not list OPTIONS, which is 405
 
     # Which refusals each call can answer; the OpenAPI document and the docs page list them.
     refusals = {
@@ -96,7 +107,7 @@ class HoldViewSet(ViewSet):
         call = HoldCall(data=request.data)
         call.is_valid(raise_exception=True)
         outcome = services.place(
-            broker_id=request.auth.broker_id, caller=caller_of(request), **call.validated_data
+            broker_id=broker_of(request), caller=caller_of(request), **call.validated_data
         )
         if outcome.replayed:
             return self.answer(outcome.hold, headers=REPLAYED)
@@ -109,9 +120,7 @@ class HoldViewSet(ViewSet):
     )
     def retrieve(self, request: Request, global_id: str) -> Response:
         """Tell what became of a global id."""
-        hold = Hold.objects.filter(
-            broker_id=request.auth.broker_id, global_id=valid(global_id)
-        ).first()
+        hold = Hold.objects.filter(broker_id=broker_of(request), global_id=valid(global_id)).first()
         if hold is None:
             raise HoldNotFound
         return self.answer(hold)
@@ -137,7 +146,7 @@ class HoldViewSet(ViewSet):
         """
         request.data  # noqa: B018  a body is not needed, but one that is sent must be JSON
         outcome = services.release(
-            broker_id=request.auth.broker_id, global_id=valid(global_id), caller=caller_of(request)
+            broker_id=broker_of(request), global_id=valid(global_id), caller=caller_of(request)
         )
         outcome.hold.state = State.RELEASED  # what the caller wants to know: nothing is held
         return self.answer(outcome.hold, headers=REPLAYED if outcome.replayed else None)
@@ -150,7 +159,7 @@ class HoldViewSet(ViewSet):
         headers: dict[str, str] | None = None,
     ) -> Response:
         """A hold in the wire format."""
-        context = {"request_id": self.request.id}
+        context = {"request_id": caller_of(self.request).request_id}
         return Response(HoldAnswer(hold, context=context).data, status=status, headers=headers)
 
 

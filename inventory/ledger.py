@@ -60,9 +60,9 @@ class LedgerManager(models.Manager["LedgerEntry"]):
     ) -> None:
         """Move held and sold of a locked ticket group by `tickets`, and write that down.
 
-        `tickets` is negative only where stock is taken away; quantity and seats of the group are
-        then what they shall be already. Raises IntegrityError when a counter
-        would leave its bounds. Written by hand: one trip, and no moment between the two writes.
+        `tickets` is zero or less only where stock changes; quantity and seats of the group are
+        then what they shall be already, and `seats` is the whole list. Raises IntegrityError when
+        a counter would leave its bounds. By hand: one trip, and no moment between the writes.
         """
         _, held, sold = (tickets * change for change in effect.changes)
         with connection.cursor() as cursor:
@@ -121,8 +121,8 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(
                 name="ledgerentry_tickets_signed",
-                condition=Q(tickets__gt=0) | Q(tickets__lt=0, effect=Effect.STOCKED.value),
-                violation_error_message="Only stock is taken away; any other effect adds tickets.",
+                condition=Q(tickets__gt=0) | Q(effect=Effect.STOCKED.value),
+                violation_error_message="Only a change of stock can be of no tickets or fewer.",
             ),
             models.CheckConstraint(
                 name="ledgerentry_counters_add_up",

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -22,6 +23,15 @@ validate_wire_id = RegexValidator(
     r"\A[!-.0-~]{1,128}\Z",
     "1 to 128 printable ASCII characters with no space and no slash.",
 )
+
+
+def require_time_zone(name: str) -> None:
+    """Raise ValidationError unless PostgreSQL, which computes with it, knows the time zone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = %s)", (name,))
+        if not cursor.fetchone()[0]:
+            problem = f"There is no time zone {name!r}; they are named as America/New_York is."
+            raise ValidationError({"time_zone": problem})
 
 
 class StockType(models.TextChoices):
@@ -69,6 +79,9 @@ class Broker(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def clean(self) -> None:
+        require_time_zone(self.time_zone)
+
 
 class PastAt(models.Func):
     """When an event is past: at its start, or at the end of its day where the time is open.
@@ -115,6 +128,9 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}, {self.when}"
+
+    def clean(self) -> None:
+        require_time_zone(self.time_zone)
 
     @property
     def when(self) -> str:

@@ -77,7 +77,7 @@ def rows(labels: Sequence[str]) -> list[range]:
 
 def free_runs(runs: Iterable[range], taken: Iterable[range]) -> list[range]:
     """What is left of `runs` when the positions in `taken` are gone, lowest first."""
-    blocks = sorted(taken, key=lambda block: block.start)
+    blocks = sorted(filter(None, taken), key=lambda block: block.start)
     free: list[range] = []
     for run in runs:
         start = run.start
@@ -102,7 +102,7 @@ def find(labels: Sequence[str], wanted: Sequence[str]) -> range | None:
 
 def overlap(one: range, others: Iterable[range]) -> bool:
     """Whether any of the `others` shares a position with `one`."""
-    return any(one.start < other.stop and other.start < one.stop for other in others)
+    return any(range(max(one.start, other.start), min(one.stop, other.stop)) for other in others)
 
 
 def choose(
@@ -110,23 +110,21 @@ def choose(
 ) -> range | None:
     """The positions to take for `quantity` tickets together, or None where no run is long enough.
 
-    Only the two ends of a run are looked at: a cut in its middle never leaves more to sell. The
-    best leaves fewest seats that could not be sold under the rule, then fewest single seats; among
-    equals it is the lowest. Both are preferences: neither ever makes a hold fail.
+    The start of a run is taken: its other end leaves as much, and a cut in its middle never leaves
+    more to sell. The best run leaves fewest seats that could not be sold under the rule, then
+    fewest single seats; among equals it is the lowest. Both are preferences: neither ever makes a
+    hold fail.
     """
     sizes = frozenset(custom)
-    best: tuple[int, int, int] | None = None
-    for index, run in enumerate(runs):
-        if len(run) < quantity:
-            continue
-        left = [len(other) for other in (*runs[:index], *runs[index + 1 :])]
+
+    def cost(run: range) -> tuple[int, int, int]:
+        left = [len(other) for other in runs if other != run]
         if len(run) > quantity:
             left.append(len(run) - quantity)
-        cost = (stranded(left, rule, sizes), left.count(1))
-        for start in (run.start, run.stop - quantity):
-            if best is None or (*cost, start) < best:
-                best = (*cost, start)
-    return None if best is None else range(best[2], best[2] + quantity)
+        return stranded(left, rule, sizes), left.count(1), run.start
+
+    best = min((run for run in runs if len(run) >= quantity), key=cost, default=None)
+    return best[:quantity] if best else None
 
 
 def stranded(lengths: Sequence[int], rule: SplitRule, custom: frozenset[int]) -> int:

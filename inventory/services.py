@@ -1,9 +1,9 @@
 """What staff do to the inventory: new brokers and new ticket groups."""
 
 from django.db import transaction
-from django.utils import timezone
 
-from inventory.models import Broker, Caller, Effect, LedgerEntry, TicketGroup
+from inventory import stocking
+from inventory.models import Broker, Caller, TicketGroup
 
 
 def create_broker(*, name: str, **policies: object) -> Broker:
@@ -24,13 +24,5 @@ def stock(group: TicketGroup, *, caller: Caller) -> TicketGroup:
     """
     group.full_clean()
     with transaction.atomic(durable=True):
-        group.save(force_insert=True)
-        LedgerEntry.objects.record(
-            Effect.STOCKED,
-            group_id=group.id,
-            tickets=group.quantity,
-            seats=group.seats,
-            now=timezone.now(),
-            caller=caller,
-        )
+        stocking.put_in(group, caller=caller)
     return group

@@ -14,11 +14,19 @@ TIME_LIMITS = {
     "idle_in_transaction_session_timeout": "5s",
     "client_connection_check_interval": "1s",
 }
-# SET LOCAL, since a pooler in transaction mode drops start-up options silently and hands a
-# session's own settings to the next client.
-_SET_LIMITS = "SELECT " + ", ".join(
-    f"set_config('{name}', '{value}', true)" for name, value in TIME_LIMITS.items()
-)
+
+
+def _set_limits(**limits: str) -> str:
+    # SET LOCAL, since a pooler in transaction mode drops start-up options silently and hands a
+    # session's own settings to the next client.
+    settings = [f"set_config('{name}', '{value}', true)" for name, value in limits.items()]
+    return f"SELECT {', '.join(settings)}"
+
+
+# One who waits for a row behind others waits for them, then for the row, and lock_timeout counts
+# anew: so the locking statement as a whole may take no longer.
+_WHILE_LOCKING = _set_limits(**{**TIME_LIMITS, "statement_timeout": TIME_LIMITS["lock_timeout"]})
+_AFTERWARDS = _set_limits(statement_timeout=TIME_LIMITS["statement_timeout"])
 # SQLSTATE classes that say the transaction is certainly rolled back although COMMIT failed:
 # integrity constraint violation, transaction rollback (deadlock, serialization).
 _ROLLED_BACK = ("23", "40")
@@ -41,8 +49,9 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
         with transaction.atomic(durable=True):
             with connection.cursor() as limits, connection.cursor() as cursor:
                 with one_trip():
-                    limits.execute(_SET_LIMITS)
+                    limits.execute(_WHILE_LOCKING)
                     cursor.execute(lock, parameters)
+                    limits.execute(_AFTERWARDS)
                 rows = cursor.fetchall()
             yield rows
             committing = True
@@ -55,6 +64,12 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
 
 @contextmanager
 def one_trip() -> Iterator[None]:
-    """Send the statements inside to PostgreSQL together and wait for all of them at the end."""
+    """Send the statements inside to PostgreSQL together and wait for all of them at the end.
+
+    Inside another trip they travel with that one.
+    """
+    if connection.connection.pgconn.pipeline_status:
+        yield
+        return
     with connection.wrap_database_errors, connection.connection.pipeline():
         yield

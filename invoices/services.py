@@ -128,9 +128,9 @@ def void(sale: Invoice, *, reason: str, caller: Caller) -> Void:
 
     Raises SaleVoided if that was done before.
     """
-    facts = {"broker_id": sale.broker_id, "global_id": sale.hold.global_id}
-    with claims.locked_group(**facts) as group:
-        seen = claims.view(**facts, group=group)
+    broker_id, global_id = sale.broker_id, sale.hold.global_id
+    with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
+        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
         if seen.hold is None or seen.hold.state != State.INVOICED:
             raise SaleVoided
         claims.change(seen.hold, Effect.VOIDED, now=seen.now, caller=caller)

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from holds.errors import HoldNotFound, HoldReleased, SaleVoided
-from holds.views import REPLAYED, caller_of
+from holds.views import REPLAYED, broker_of, caller_of
 from invoices import services
 from invoices.errors import InvoiceNotFound, OrderConflict, TicketsUnavailable
 from invoices.models import Invoice
@@ -38,12 +38,14 @@ def _example(answer: Any, description: str, body: dict[str, Any]) -> OpenApiResp
     return OpenApiResponse(
         response=answer,
         description=description,
-        examples=[OpenApiExample(description, value=body, response_only=True)],
+        examples=[OpenApiExample("Example", value=body, response_only=True)],
     )
 
 
 class InvoiceViewSet(ViewSet):
     """Sell what is on hold, with TEvo as the buyer."""
+
+    http_method_names = ("get", "head", "post")  # so that Allow does not list OPTIONS, which is 405
 
     # Which refusals each call can answer; the OpenAPI document and the docs page list them.
     refusals = {
@@ -84,9 +86,11 @@ class InvoiceViewSet(ViewSet):
         call = InvoiceCall(data=request.data)
         call.is_valid(raise_exception=True)
         outcome = services.invoice(
-            broker_id=request.auth.broker_id, caller=caller_of(request), **call.validated_data
+            broker_id=broker_of(request), caller=caller_of(request), **call.validated_data
         )
-        answer = InvoiceAnswer(outcome.invoice, context={"request_id": request.id})
+        answer = InvoiceAnswer(
+            outcome.invoice, context={"request_id": caller_of(request).request_id}
+        )
         if outcome.replayed:
             return Response(answer.data, headers=REPLAYED)
         return Response(answer.data, status=status.HTTP_201_CREATED)
@@ -106,8 +110,12 @@ class InvoiceViewSet(ViewSet):
         """List what was sold under an order id."""
         path = InvoicePath(data={"order_id": order_id})
         path.is_valid(raise_exception=True)
-        invoices = Invoice.objects.of_order(broker_id=request.auth.broker_id, order_id=order_id)
+        invoices = Invoice.objects.of_order(broker_id=broker_of(request), order_id=order_id)
         if not invoices:
             raise InvoiceNotFound
-        order = {"order_id": order_id, "invoices": invoices, "request_id": request.id}
+        order = {
+            "order_id": order_id,
+            "invoices": invoices,
+            "request_id": caller_of(request).request_id,
+        }
         return Response(OrderAnswer(order).data)

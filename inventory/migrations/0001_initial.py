@@ -465,13 +465,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="ledgerentry",
             constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("tickets__gt", 0),
-                    models.Q(("effect", "stocked"), ("tickets__lt", 0)),
-                    _connector="OR",
-                ),
+                condition=models.Q(("tickets__gt", 0), ("effect", "stocked"), _connector="OR"),
                 name="ledgerentry_tickets_signed",
-                violation_error_message="Only stock is taken away; any other effect adds tickets.",
+                violation_error_message="Only a change of stock can be of no tickets or fewer.",
             ),
         ),
         migrations.AddConstraint(

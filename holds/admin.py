@@ -1,0 +1,218 @@
+"""Holds and exceptions in the admin: everything to read, release and resolve as actions."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.db.models.functions import Now
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from holds import services
+from holds.models import Hold, OrderException, State
+from inventory import seat_text
+from inventory.confirmation import asked_first
+from inventory.errors import Refusal
+from inventory.models import LedgerEntry
+from inventory.shown import event_in_two_lines, label, link_to_group, money, span
+from inventory.tenancy import OwnRowsAdmin, caller
+
+
+def place_in_two_lines(hold: Hold) -> str:
+    """Section and row as the marketplace was told, and the seats below."""
+    if hold.section is None:
+        return "-"
+    return format_html(
+        '{}, row {}<br><span class="quiet">{}</span>',
+        *(hold.section, hold.row, seat_text.written(hold.seats) or "no seat numbers"),
+    )
+
+
+class OverdueFilter(admin.SimpleListFilter):
+    title = "time"
+    parameter_name = "overdue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Overdue")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.overdue() if self.value() == "yes" else queryset  # type: ignore[attr-defined]
+
+
+@admin.register(Hold)
+class HoldAdmin(OwnRowsAdmin):
+    list_display = (
+        *("global_id", "standing", "time_left", "age", "remote_id", "event", "place"),
+        *("quantity", "price", "order_id"),
+    )
+    list_filter = ("state", OverdueFilter)
+    list_select_related = ("group__event", "broker")
+    search_fields = ("global_id", "remote_id", "order_id")
+    search_help_text = "Global id, remote id or order id"
+    actions = ("release",)
+    fields = (
+        *("global_id", "standing", "time_left", "ticket_group", "event", "place"),
+        *("quantity", "price", "total", "order_id", "created_at", "expires_at", "changed_at"),
+    )
+    empty_text = (
+        "No holds yet. They come with the marketplace's hold calls: give it an API key, and the "
+        "remote ids of your ticket groups."
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # The clock that the filters go by.
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(now=Now())
+        return rows
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        hold: Hold = context["original"]
+        context |= {
+            "may_release": hold.state == State.HELD,
+            "invoice": getattr(hold, "invoice", None),
+            "exceptions": OrderException.objects.filter(
+                broker_id=hold.broker_id, global_id=hold.global_id
+            ),
+            "ledger": LedgerEntry.objects.filter(
+                group_id=hold.group_id, global_id=hold.global_id
+            ).order_by("number"),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @asked_first(
+        title="Release holds",
+        warning="The tickets go back on sale at once. The marketplace is not told: it may still "
+        "believe that it has them, and its invoice will be refused and come to you as an "
+        "exception. Look there first.",
+        columns=(
+            *("global_id", "standing", "time_left", "remote_id", "event", "place"),
+            *("quantity", "total"),
+        ),
+    )
+    def release(self, request: HttpRequest, hold: Hold, answers: dict[str, Any]) -> str:
+        if hold.state != State.HELD:
+            raise Refusal(f"It is {hold.state}, there is nothing to release")
+        outcome = services.release(
+            broker_id=hold.broker_id, global_id=hold.global_id, caller=caller(request)
+        )
+        if outcome.replayed or outcome.hold.state != State.RELEASED:
+            raise Refusal("Its tickets are free already")
+        return f"Released, tickets free again: {hold.quantity}."
+
+    @admin.display(description="state", ordering="state")
+    def standing(self, hold: Hold) -> SafeString:
+        return label(hold.state, hold.get_state_display())
+
+    @admin.display(ordering="created_at")
+    def age(self, hold: Hold) -> str:
+        return span(_now(hold) - hold.created_at)
+
+    @admin.display(description="time left", ordering="expires_at")
+    def time_left(self, hold: Hold) -> str:
+        if hold.state != State.HELD or hold.expires_at is None:
+            return "-"
+        left = hold.expires_at - _now(hold)
+        if left > timedelta():
+            return span(left)
+        return format_html('<span class="late">overdue by {}</span>', span(left))
+
+    @admin.display(description="ticket group")
+    def ticket_group(self, hold: Hold) -> str:
+        return link_to_group(hold.group) if hold.group else "-"
+
+    @admin.display(ordering="group__event__date")
+    def event(self, hold: Hold) -> str:
+        return event_in_two_lines(hold.group.event) if hold.group else "-"
+
+    @admin.display(description="seats")
+    def place(self, hold: Hold) -> str:
+        return place_in_two_lines(hold)
+
+    @admin.display(ordering="unit_price")
+    def price(self, hold: Hold) -> str:
+        return money(hold.unit_price, hold.currency)
+
+    @admin.display
+    def total(self, hold: Hold) -> str:
+        return money(hold.unit_price and hold.unit_price * hold.quantity, hold.currency)
+
+
+def _now(hold: Hold) -> datetime:
+    now: datetime = hold.now  # type: ignore[attr-defined]
+    return now
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = "work"
+    parameter_name = "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Open"), ("no", "Resolved")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "yes":
+            return queryset.open()  # type: ignore[attr-defined, no-any-return]
+        return queryset.filter(resolved_at__isnull=False) if self.value() == "no" else queryset
+
+
+class NoteForm(forms.Form):
+    """What was done about an exception."""
+
+    note = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
+        help_text="What you did, for whoever looks at this later.",
+    )
+
+
+@admin.register(OrderException)
+class OrderExceptionAdmin(OwnRowsAdmin):
+    list_display = (
+        *("reason", "work", "order_id", "global_id", "at_risk", "answer", "times"),
+        "last_at",
+    )
+    list_filter = (OpenFilter, "reason")
+    list_select_related = ("broker",)
+    search_fields = ("global_id", "order_id")
+    search_help_text = "Global id or order id"
+    actions = ("resolve",)
+    fields = (
+        *("reason", "work", "at_risk", "order_id", "global_id", "hold", "answer"),
+        *("times", "first_at", "last_at", "resolved_at", "resolved_by", "note"),
+    )
+    empty_text = (
+        "No exceptions: every call was honoured as asked. What could not be will stand here as "
+        "work to do."
+    )
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Open ones first, then the newest."""
+        return (F("resolved_at").desc(nulls_first=True), "-id")
+
+    @asked_first(
+        title="Resolve exceptions",
+        warning="Resolving sells, holds and frees nothing: it says that you have settled the "
+        "matter, with the marketplace or by other tickets.",
+        columns=("reason", "order_id", "global_id", "at_risk", "last_at"),
+        form=NoteForm,
+    )
+    def resolve(
+        self, request: HttpRequest, exception: OrderException, answers: dict[str, Any]
+    ) -> str:
+        mine = OrderException.objects.filter(pk=exception.pk)
+        if not mine.resolve(now=timezone.now(), by=caller(request).name, note=answers["note"]):
+            raise Refusal("It was resolved before")
+        return f"Resolved. {answers['note']}"
+
+    @admin.display(description="work", ordering="resolved_at")
+    def work(self, exception: OrderException) -> SafeString:
+        return label("resolved", "Resolved") if exception.resolved_at else label("open", "Open")
+
+    @admin.display(description="money at risk", ordering="amount")
+    def at_risk(self, exception: OrderException) -> str:
+        return money(exception.amount, exception.currency)

@@ -1,0 +1,113 @@
+"""Actions of the admin that ask first: a page names the rows, then each has its own effect."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import display_for_value, label_for_field, lookup_field
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.template.response import TemplateResponse
+
+from inventory.errors import Refusal
+from inventory.tenancy import OwnRowsAdmin
+from inventory.transactions import OutcomeUnknown
+
+# Each row is a transaction of its own, and the browser waits.
+MOST = 100
+
+Effect = Callable[[Any, HttpRequest, Any, dict[str, Any]], str]
+Action = Callable[[Any, HttpRequest, Any], HttpResponse | None]
+
+
+def asked_first(
+    *, title: str, warning: str, columns: Sequence[str], form: type[forms.Form] = forms.Form
+) -> Callable[[Effect], Action]:
+    """Make an action of a method that does it to one row and returns what happened, in a sentence.
+
+    The page shows `title`, `warning`, the rows with these `columns`, and the fields of `form`,
+    whose cleaned data is the method's last argument. A Refusal that the method raises is reported.
+    """
+
+    def decorate(effect: Effect) -> Action:
+        page = {"title": title, "warning": warning, "action": effect.__name__}
+
+        @admin.action(description=title)
+        @wraps(effect)
+        def action(self: OwnRowsAdmin, request: HttpRequest, rows: Any) -> HttpResponse | None:
+            chosen = list(rows[: MOST + 1])
+            if len(chosen) > MOST:
+                self.message_user(request, f"Choose at most {MOST} at a time.", messages.ERROR)
+                return None
+            answers = form(request.POST if "confirmed" in request.POST else None)
+            if not answers.is_valid():
+                shown = _table(self, chosen, columns) | page
+                return _page(self, request, answers, shown)
+            for row in chosen:
+                _carry_out(self, request, row, effect, answers.cleaned_data)
+            filters = QueryDict(request.POST.get("filters", "")).urlencode()
+            return HttpResponseRedirect(f"{request.path}?{filters}" if filters else request.path)
+
+        return action
+
+    return decorate
+
+
+def _page(
+    model_admin: OwnRowsAdmin,
+    request: HttpRequest,
+    form: forms.Form,
+    shown: dict[str, Any],
+) -> HttpResponse:
+    context = {
+        **model_admin.admin_site.each_context(request),
+        **shown,
+        "opts": model_admin.opts,
+        "form": form,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        # From the list the filters stand in the address, from this page in the form.
+        "filters": request.POST.get("filters", request.GET.urlencode()),
+        "media": model_admin.media + form.media,
+    }
+    return TemplateResponse(request, "admin/confirm.html", context)
+
+
+def _table(
+    model_admin: OwnRowsAdmin, rows: Sequence[Any], columns: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "heads": [label_for_field(name, model_admin.model, model_admin) for name in columns],
+        "rows": [(row.pk, [_cell(model_admin, row, name) for name in columns]) for row in rows],
+    }
+
+
+def _cell(model_admin: OwnRowsAdmin, row: Any, column: str) -> Any:
+    field, _, value = lookup_field(column, row, model_admin)
+    if field is not None and getattr(field, "flatchoices", None):
+        value = dict(field.flatchoices).get(value, value)
+    return display_for_value(value, model_admin.get_empty_value_display())
+
+
+def _carry_out(
+    model_admin: OwnRowsAdmin,
+    request: HttpRequest,
+    row: Any,
+    effect: Effect,
+    answers: dict[str, Any],
+) -> None:
+    # Begins with a word: the page makes the first letter a capital, and ids are case-sensitive.
+    name = f"{model_admin.opts.verbose_name} {row}"
+    try:
+        happened = effect(model_admin, request, row, answers)
+    except Refusal as refusal:
+        text = f"{name}: {refusal.detail.rstrip('.')}."
+        model_admin.message_user(request, text, messages.WARNING)
+    except (OperationalError, InterfaceError, OutcomeUnknown):
+        text = f"{name} is busy just now; perhaps it was done, perhaps not. Look, and try again."
+        model_admin.message_user(request, text, messages.ERROR)
+    else:
+        model_admin.message_user(request, f"{name}: {happened}", messages.SUCCESS)
+        model_admin.log_change(request, row, happened)

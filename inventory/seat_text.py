@@ -1,0 +1,97 @@
+"""Seats as a broker writes them: `1-8`, `1-15 odd`, `2-10 even`, `A1-A4`, or a list of those."""
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from inventory.seats import NUMBERED
+
+# The longest row of a stadium has some 60 seats; a slip such as 1-10000 is no row.
+MOST = 1000
+LONGEST = 16
+RANGE = re.compile(r"(\S*?\d{1,9})\s*[-–]\s*(\S*?\d{1,9})(?:\s+(odd|even))?", re.IGNORECASE)
+
+
+def read(text: str) -> list[str]:
+    """The seat labels that a text names, in its order; none for an empty text.
+
+    Raises ValueError with a sentence for the broker.
+    """
+    if not text.strip():
+        return []
+    labels: list[str] = []
+    for part in re.split("[,;]", text):
+        labels += _read_part(part.strip())
+        if len(labels) > MOST:
+            raise ValueError(f"A ticket group has at most {MOST} seats.")
+    for label in labels:
+        if len(label) > LONGEST:
+            raise ValueError(f"The seat {label} has more than {LONGEST} characters.")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise ValueError(f"The seat {twice} stands there twice.")
+    return labels
+
+
+def _read_part(part: str) -> list[str]:
+    if not part:
+        raise ValueError("There is a comma with no seat beside it.")
+    ends = RANGE.fullmatch(part)
+    if not ends:
+        return [part]
+    first, last = (NUMBERED.fullmatch(ends[end]) for end in (1, 2))
+    if not first or not last or first[1] != last[1]:
+        raise ValueError(f"{part} must begin and end with the same letters.")
+    low, high, kind = int(first[2]), int(last[2]), (ends[3] or "").lower()
+    for number in (low, high):
+        if kind and number % 2 != (kind == "odd"):
+            raise ValueError(f"In {part}, seat {number} is not {kind}.")
+    if low > high:
+        raise ValueError(f"{part} runs backwards.")
+    numbers = range(low, high + 1, 2 if kind else 1)
+    if len(numbers) > MOST:
+        raise ValueError(f"{part} is more than {MOST} seats.")
+    width = len(first[2]) if len(first[2]) == len(last[2]) else 0
+    return [f"{first[1]}{number:0{width}}" for number in numbers]
+
+
+def written(labels: Sequence[str]) -> str:
+    """Seat labels as `read` takes them, in few words.
+
+    A label with a comma, or one that looks like a range, stands there as it is: `read` would take
+    it for several.
+    """
+    parts: list[str] = []
+    start = 0
+    while start < len(labels):
+        part, count = _first_part(labels[start:], alone=start == 0)
+        parts.append(part)
+        start += count
+    return ", ".join(parts)
+
+
+def _first_part(labels: Sequence[str], *, alone: bool) -> tuple[str, int]:
+    """What the list begins with, as one part, and how many labels that names."""
+    fewest = 2 if alone and len(labels) == 2 else 3  # noqa: PLR2004  else `1, 2, 5` is clearer
+    for step, ending in ((1, ""), (2, " odd"), (2, " even")):
+        count = _run(labels, step)
+        part = f"{labels[0]}-{labels[count - 1]}{ending}"
+        if count >= (fewest if step == 1 else 3) and _reads_as(part, labels[:count]):
+            return part, count
+    return labels[0], 1
+
+
+def _run(labels: Sequence[str], step: int) -> int:
+    """How many labels at the start have numbers that are `step` apart."""
+    for count, (left, right) in enumerate(itertools.pairwise(labels), start=1):
+        one, other = NUMBERED.fullmatch(left), NUMBERED.fullmatch(right)
+        if not one or not other or int(other[2]) - int(one[2]) != step:
+            return count
+    return len(labels)
+
+
+def _reads_as(part: str, labels: Sequence[str]) -> bool:
+    try:
+        return _read_part(part) == list(labels)
+    except ValueError:
+        return False

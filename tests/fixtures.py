@@ -1,0 +1,189 @@
+"""What tests share: a broker, a marketplace that calls, a clock that can be moved."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.db.models import Model
+from pytest_django import DjangoDbBlocker
+
+from holds import services as holds
+from holds.models import Hold, OrderException
+from inventory.ledger import CHANGES
+from inventory.models import Broker, Caller, Effect, LedgerEntry, TicketGroup
+from invoices import services as invoices
+from invoices.models import Invoice, Void
+from tests.factories import BrokerFactory, TicketGroupFactory
+from tests.marketplace import Api
+
+KEPT: tuple[type[Model], ...] = (TicketGroup, Hold, Invoice, Void, LedgerEntry, OrderException)
+
+Unchanged = Callable[..., AbstractContextManager[None]]
+BringTo = Callable[..., TicketGroup]
+
+
+@pytest.fixture
+def broker(db: None) -> Broker:
+    return BrokerFactory()
+
+
+@pytest.fixture
+def group(broker: Broker) -> TicketGroup:
+    return TicketGroupFactory(broker=broker)
+
+
+@pytest.fixture
+def api(broker: Broker) -> Iterator[Api]:
+    """The marketplace, with a key of `broker`. Afterwards the books must balance."""
+    yield Api(broker)
+    books_balance()
+
+
+def books_balance() -> None:
+    """Assert that counters, claims and the replayed ledger of every ticket group agree."""
+    for group in TicketGroup.objects.all():
+        claimed = {"held": 0, "invoiced": 0}
+        for hold in Hold.objects.live().filter(group=group):
+            claimed[hold.state] += hold.quantity
+        counters = (group.quantity, group.held, group.sold)
+        assert counters[1:] == (claimed["held"], claimed["invoiced"])
+        replayed = (0, 0, 0)
+        entries = LedgerEntry.objects.filter(group=group).order_by("number")
+        for number, entry in enumerate(entries, start=1):
+            changes = CHANGES[Effect(entry.effect)]
+            replayed = tuple(  # type: ignore[assignment]
+                old + entry.tickets * change for old, change in zip(replayed, changes, strict=True)
+            )
+            assert (entry.number, replayed) == (number, (entry.quantity, entry.held, entry.sold))
+        assert (group.entries, replayed) == (len(entries), counters)
+
+
+@pytest.fixture
+def unchanged(db: None) -> Unchanged:
+    """A context that asserts that no row changes; `but=[Model]` leaves models out."""
+
+    def rows(but: list[type[Model]]) -> dict[str, list[dict[str, Any]]]:
+        return {
+            model.__name__: list(model._default_manager.order_by("pk").values())
+            for model in KEPT
+            if model not in but
+        }
+
+    @contextmanager
+    def watch(but: list[type[Model]] | None = None) -> Iterator[None]:
+        before = rows(but or [])
+        yield
+        assert rows(but or []) == before
+
+    return watch
+
+
+class DatabaseClock:
+    """Moves PostgreSQL's clock for connections that look for its functions here first.
+
+    The code under test calls clock_timestamp(), now() and statement_timestamp() without a schema.
+    """
+
+    SCHEMA = """
+        CREATE SCHEMA IF NOT EXISTS moved_clock;
+        CREATE TABLE IF NOT EXISTS moved_clock.moved (by interval NOT NULL);
+        DELETE FROM moved_clock.moved;
+        INSERT INTO moved_clock.moved VALUES ('0');
+    """
+    FUNCTION = """
+        CREATE OR REPLACE FUNCTION moved_clock.{name}() RETURNS timestamptz LANGUAGE sql {kind}
+        AS 'SELECT pg_catalog.{name}() + by FROM moved_clock.moved'
+    """
+    FUNCTIONS = {"clock_timestamp": "VOLATILE", "statement_timestamp": "STABLE", "now": "STABLE"}
+
+    @classmethod
+    def install(cls) -> None:
+        """Put the functions into the database, once a run."""
+        with connection.cursor() as cursor:
+            cursor.execute(cls.SCHEMA)
+            for name, kind in cls.FUNCTIONS.items():
+                cursor.execute(cls.FUNCTION.format(name=name, kind=kind))
+
+    def apply(self, connection: BaseDatabaseWrapper, **of_signal: Any) -> None:
+        """Let a connection, of this thread or another, read the moved clock."""
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path TO moved_clock, public, pg_catalog")
+
+    def move(self, seconds: float) -> None:
+        """Move the clock on from where it stands, or back where negative."""
+        self._execute("UPDATE moved_clock.moved SET by = by + make_interval(secs => %s)", seconds)
+
+    def set(self, now: datetime) -> None:
+        """Move the clock to a point in time; it goes on from there."""
+        self._execute("UPDATE moved_clock.moved SET by = %s - pg_catalog.clock_timestamp()", now)
+
+    def restore(self) -> None:
+        """Stop the moving, on the connection of this thread."""
+        self._execute("UPDATE moved_clock.moved SET by = '0'")
+        self._execute("RESET search_path")
+
+    def _execute(self, statement: str, *parameters: float | datetime) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+
+
+@pytest.fixture(scope="session")
+def moved_clock(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        DatabaseClock.install()
+
+
+@pytest.fixture
+def database_clock(moved_clock: None, db: None) -> Iterator[DatabaseClock]:
+    """PostgreSQL's clock, movable, for every connection that is open here or opened meanwhile.
+
+    Other threads see a move in a test with transaction=True, where it is committed.
+    """
+    clock = DatabaseClock()
+    clock.apply(connection)
+    connection_created.connect(clock.apply)
+    yield clock
+    connection_created.disconnect(clock.apply)
+    clock.restore()
+
+
+STEPS = {
+    "unknown": [],
+    "held": ["hold"],
+    "overdue": ["hold", "wait"],
+    "expired": ["hold", "wait", "expire"],
+    "released": ["hold", "release"],
+    "tombstone": ["release"],
+    "invoiced": ["hold", "invoice"],
+    "invoiced late": ["hold", "wait", "expire", "invoice"],
+    "voided": ["hold", "invoice", "void"],
+}
+
+
+@pytest.fixture
+def bring_to(api: Api, group: TicketGroup, database_clock: DatabaseClock) -> BringTo:
+    """Brings a global id into a state by real calls: two tickets of `group`, order id o-1."""
+
+    def bring(state: str, global_id: str = "g-1") -> TicketGroup:
+        steps: dict[str, Callable[[], object]] = {
+            "hold": lambda: api.hold(group, 2, global_id),
+            "wait": lambda: database_clock.move(api.broker.hold_lifetime),
+            "expire": lambda: holds.expire(batch=100, caller=Caller("command expire_holds")),
+            "release": lambda: api.release(global_id),
+            "invoice": lambda: api.invoice("o-1", global_id),
+            "void": lambda: invoices.void(
+                Invoice.objects.get(hold__global_id=global_id),
+                reason="Buyer changed their mind",
+                caller=Caller("user staff"),
+            ),
+        }
+        for step in STEPS[state]:
+            steps[step]()
+        return group
+
+    return bring

@@ -1,0 +1,240 @@
+"""POST /api/v1/invoices: every row of the contract's table, and the answers to the letter."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import DEFAULT_DB_ALIAS, connection
+
+from holds.models import Hold, OrderException
+from inventory.models import Broker, LedgerEntry, TicketGroup
+from invoices.models import Invoice
+from tests.factories import BrokerFactory, TicketGroupFactory
+from tests.fixtures import BringTo, Unchanged
+from tests.marketplace import Api
+
+pytestmark = pytest.mark.django_db
+
+
+def test_held_id_is_invoiced(api: Api, bring_to: BringTo) -> None:
+    group = bring_to("held")
+    answer = api.invoice("4606857-10324712", "g-1", x_request_id="q-1")
+
+    assert answer.status_code == 201
+    assert "Idempotent-Replayed" not in answer
+    assert answer.json() == {
+        "order_id": "4606857-10324712",
+        "global_id": "g-1",
+        "remote_id": group.remote_id,
+        "quantity": 2,
+        "status": "invoiced",
+        "buyer": "Ticket Evolution",
+        "section": "211",
+        "row": "15",
+        "seats": ["7", "8"],
+        "unit_price": "40.00",
+        "total": "80.00",
+        "currency": "USD",
+        "late": False,
+        "invoiced_at": f"{Invoice.objects.get().invoiced_at:%Y-%m-%dT%H:%M:%SZ}",
+        "request_id": "q-1",
+    }
+    assert not OrderException.objects.exists()
+
+
+def test_overdue_id_is_invoiced_and_not_late(api: Api, bring_to: BringTo) -> None:
+    bring_to("overdue")
+    answer = api.invoice("o-1", "g-1")
+
+    assert answer.status_code == 201
+    assert (answer.json()["status"], answer.json()["late"]) == ("invoiced", False)
+    assert not OrderException.objects.exists()
+
+
+def test_invoice_counts_the_tickets_and_is_in_the_ledger(api: Api, bring_to: BringTo) -> None:
+    group = bring_to("held")
+    api.invoice("o-1", "g-1", x_request_id="q-1")
+
+    group.refresh_from_db()
+    assert (group.free, group.held, group.sold) == (4, 0, 2)
+    entry = LedgerEntry.objects.get(group=group, number=3)
+    assert (entry.effect, entry.tickets, entry.seats) == ("invoiced", 2, ["7", "8"])
+    assert (entry.global_id, entry.asked_by, entry.request_id) == ("g-1", api.caller, "q-1")
+    assert entry.at == Invoice.objects.get().invoiced_at
+
+
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_path_is_served_with_and_without_a_trailing_slash(
+    broker: Broker, group: TicketGroup, slash: str
+) -> None:
+    api = Api(broker, slash=slash)
+    api.hold(group, 2, "g-1")
+
+    assert api.invoice("o-1", "g-1").status_code == 201
+
+
+def test_price_is_that_of_the_time_of_the_hold(api: Api) -> None:
+    group = TicketGroupFactory(broker=api.broker, price=Decimal("123456.79"))
+    api.hold(group, 3, "g-1")
+    TicketGroup.objects.update(price=Decimal("1.00"))
+    Broker.objects.update(currency="EUR")
+
+    body = api.invoice("o-1", "g-1").json()
+    assert (body["unit_price"], body["total"]) == ("123456.79", "370370.37")
+    assert body["currency"] == "USD"
+
+
+def test_group_off_sale_still_honours_its_hold(api: Api, bring_to: BringTo) -> None:
+    bring_to("held")
+    TicketGroup.objects.update(on_sale=False)
+
+    assert api.invoice("o-1", "g-1").status_code == 201
+
+
+def test_invoice_without_seat_numbers_has_no_seats(api: Api) -> None:
+    api.hold(TicketGroupFactory(broker=api.broker, seats=[], quantity=4), 3, "g-1")
+
+    assert api.invoice("o-1", "g-1").json()["seats"] == []
+
+
+def test_one_order_id_invoices_several_global_ids(api: Api, group: TicketGroup) -> None:
+    for global_id in ("g-1", "g-2"):
+        api.hold(group, 2, global_id)
+        assert api.invoice("o-1", global_id).status_code == 201
+
+    group.refresh_from_db()
+    assert (group.free, group.sold) == (2, 4)
+
+
+@pytest.mark.parametrize("state", ["invoiced", "invoiced late"])
+def test_invoiced_id_with_the_same_order_id_is_replayed(
+    api: Api, bring_to: BringTo, unchanged: Unchanged, state: str
+) -> None:
+    bring_to(state)
+    (line,) = api.look_up_invoice("o-1").json()["invoices"]
+    with unchanged():
+        answer = api.invoice("o-1", "g-1", x_request_id="q-1")
+
+    assert (answer.status_code, answer["Idempotent-Replayed"]) == (200, "true")
+    assert answer.json() == {**line, "request_id": "q-1"}
+
+
+@pytest.mark.parametrize("state", ["invoiced", "invoiced late"])
+def test_invoiced_id_with_another_order_id_is_a_conflict(
+    api: Api, bring_to: BringTo, unchanged: Unchanged, state: str
+) -> None:
+    bring_to(state)
+    with unchanged(but=[OrderException]):
+        answer = api.invoice("o-2", "g-1")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "order_conflict")
+    assert answer.json()["order_id"] == "o-1"
+
+
+@pytest.mark.parametrize(
+    ("state", "refusal"),
+    [
+        ("released", (409, "hold_released")),
+        ("tombstone", (409, "hold_released")),
+        ("voided", (409, "sale_voided")),
+        ("unknown", (404, "hold_not_found")),
+    ],
+)
+def test_id_that_holds_nothing_is_refused(
+    api: Api, bring_to: BringTo, unchanged: Unchanged, state: str, refusal: tuple[int, str]
+) -> None:
+    bring_to(state)
+    with unchanged(but=[OrderException]):
+        answer = api.invoice("o-1", "g-1")
+
+    assert (answer.status_code, answer.json()["code"]) == refusal
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "amount"),
+    [
+        ("invoiced", "order_conflict", Decimal("80.00")),
+        ("released", "hold_released", Decimal("80.00")),
+        ("tombstone", "hold_released", None),
+        ("voided", "sale_voided", Decimal("80.00")),
+        ("unknown", "hold_not_found", None),
+    ],
+)
+def test_refused_invoice_is_one_exception_however_often_it_comes(
+    api: Api, bring_to: BringTo, state: str, reason: str, amount: Decimal | None
+) -> None:
+    bring_to(state)
+    for _ in range(3):
+        assert api.invoice("o-2", "g-1").json()["code"] == reason
+
+    exception = OrderException.objects.get()
+    assert (exception.broker, exception.global_id) == (api.broker, "g-1")
+    assert (exception.order_id, exception.reason) == ("o-2", reason)
+    assert (exception.answer, exception.times) == (reason, 3)
+    assert (exception.amount, exception.currency) == (amount, "USD" if amount else "")
+    assert exception.hold == Hold.objects.first()
+    assert exception.resolved_at is None
+
+
+def test_each_order_id_and_each_reason_is_an_exception_of_its_own(
+    api: Api, bring_to: BringTo
+) -> None:
+    api.invoice("o-1", "g-1")
+    api.invoice("o-2", "g-1")
+    bring_to("tombstone")
+    api.invoice("o-1", "g-1")
+
+    facts = OrderException.objects.order_by("id").values_list("order_id", "reason", "times")
+    assert list(facts) == [
+        ("o-1", "hold_not_found", 1),
+        ("o-2", "hold_not_found", 1),
+        ("o-1", "hold_released", 1),
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_exception_is_committed_before_the_answer_leaves(api: Api) -> None:
+    assert api.invoice("o-1", "g-1").status_code == 404
+
+    with connection.copy(DEFAULT_DB_ALIAS).temporary_connection() as another:
+        another.execute("SELECT reason FROM holds_orderexception")
+        assert another.fetchall() == [("hold_not_found",)]
+
+
+def test_invoice_before_its_hold_succeeds_later_and_closes_the_exception(
+    api: Api, bring_to: BringTo
+) -> None:
+    assert api.invoice("o-1", "g-1").status_code == 404
+    bring_to("held")
+
+    assert api.invoice("o-1", "g-1", x_request_id="q-1").status_code == 201
+
+    exception = OrderException.objects.get()
+    assert exception.resolved_at == Invoice.objects.get().invoiced_at
+    assert exception.resolved_by == api.caller
+    assert exception.note
+
+
+def test_success_of_one_order_id_leaves_the_exception_of_another_open(
+    api: Api, bring_to: BringTo
+) -> None:
+    api.invoice("o-1", "g-1")
+    api.invoice("o-1", "g-2")
+    bring_to("held")
+    api.invoice("o-2", "g-1")
+
+    assert OrderException.objects.open().count() == 2
+
+
+@pytest.mark.parametrize("state", ["held", "invoiced", "released", "expired", "voided"])
+def test_another_brokers_id_answers_as_one_that_never_existed(
+    api: Api, bring_to: BringTo, unchanged: Unchanged, state: str
+) -> None:
+    never = Api(BrokerFactory()).invoice("o-1", "g-1", x_request_id="q-1")
+    bring_to(state)
+    stranger = Api(BrokerFactory())
+    with unchanged(but=[OrderException]):
+        answer = stranger.invoice("o-1", "g-1", x_request_id="q-1")
+
+    assert (answer.status_code, answer.content) == (never.status_code, never.content)
+    assert answer.headers == never.headers
+    assert not OrderException.objects.filter(broker=api.broker).exists()

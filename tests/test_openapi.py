@@ -1,0 +1,199 @@
+"""The OpenAPI document: complete, true of its own examples, and true of the running service."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+import yaml
+from django.core.management import call_command
+from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, settings
+from jsonschema import Draft202012Validator
+from schemathesis import Case
+
+from automator.problems import MEDIA_TYPE, PROBLEMS
+from automator.wsgi import application
+from holds.views import HoldViewSet
+from inventory.errors import Refusal
+from inventory.models import WIRE_ID, Broker
+from invoices.views import InvoiceViewSet
+from tests.factories import TicketGroupFactory
+from tests.marketplace import Api, is_problem
+
+DOCUMENT = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+SERVICE = schemathesis.openapi.from_dict(DOCUMENT)
+SERVICE.app = application
+# An id that was used for another call is refused although it is a good id.
+SERVICE.config.checks.positive_data_acceptance.expected_statuses.append("422")
+
+# The ids of the document's examples.
+REMOTE_ID, GLOBAL_ID, ORDER_ID = "605696419", "g-1", "4606857-10324712"
+
+
+def operations() -> Iterator[dict[str, Any]]:
+    for methods in DOCUMENT["paths"].values():
+        yield from methods.values()
+
+
+def answers() -> Iterator[dict[str, Any]]:
+    for operation in operations():
+        yield from operation["responses"].values()
+    yield from DOCUMENT["components"]["responses"].values()
+
+
+def examples(content: dict[str, Any]) -> list[Any]:
+    """The examples of a body, each of which fits the body's schema."""
+    ((_, body),) = content.items()
+    fits = Draft202012Validator({**body["schema"], "components": DOCUMENT["components"]})
+    values = [example["value"] for example in body["examples"].values()]
+    for value in values:
+        fits.validate(value)
+    return values
+
+
+def refusals(kind: type[Refusal] = Refusal) -> Iterator[type[Refusal]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from refusals(each)
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/schema/"])
+def test_document_is_public_as_yaml_and_as_json(path: str, client: Client) -> None:
+    as_yaml = client.get(path)
+    as_json = client.get(path, headers={"Accept": "application/json"})
+
+    assert yaml.safe_load(as_yaml.content) == as_json.json()
+    assert as_json["Content-Type"] == "application/json"
+    assert len(as_json.json()["paths"]) == 5
+
+
+@pytest.mark.parametrize(("wanted", "start"), [("json", b"{"), ("yaml", b"openapi:")])
+def test_format_in_the_query_decides(wanted: str, start: bytes, client: Client) -> None:
+    answer = client.get(f"/api/schema?format={wanted}", headers={"Accept": "text/html,*/*;q=0.8"})
+
+    assert answer.status_code == 200
+    assert answer.content.startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "accept", "code"),
+    [
+        ("GET", "/api/schema", "text/html", "not_acceptable"),
+        ("GET", "/api/schema?format=xml", "*/*", "not_acceptable"),
+        ("POST", "/api/schema/", "*/*", "method_not_allowed"),
+        ("GET", "/api/schema/more", "*/*", "not_found"),
+    ],
+)
+def test_document_refuses_with_problems(
+    method: str, path: str, accept: str, code: str, client: Client
+) -> None:
+    answer = client.generic(method, path, headers={"Accept": accept})
+
+    assert is_problem(answer)["code"] == code
+    assert answer.status_code == PROBLEMS[code].status
+
+
+def test_document_is_valid_and_made_without_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "openapi.yaml"
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(file))
+
+    assert yaml.safe_load(file.read_text())["openapi"] == "3.1.0"
+
+
+def test_every_problem_is_an_example_of_some_answer() -> None:
+    shown = {
+        code
+        for answer in answers()
+        for code in answer["content"].get(MEDIA_TYPE, {"examples": ()})["examples"]
+    }
+
+    assert shown == PROBLEMS.keys()
+
+
+def test_every_refusal_is_a_problem_that_a_call_declares() -> None:
+    found = set(refusals())
+    declared = {
+        refusal
+        for view in (HoldViewSet, InvoiceViewSet)
+        for refusals_of_call in view.refusals.values()
+        for refusal in refusals_of_call
+    }
+
+    assert declared == found
+    assert {refusal.code for refusal in found} < PROBLEMS.keys()
+
+
+def test_every_answer_has_an_example_that_fits_its_schema() -> None:
+    assert all(examples(answer["content"]) for answer in answers())
+
+
+def test_problems_are_examples_of_their_own_status() -> None:
+    for operation in operations():
+        for status, answer in operation["responses"].items():
+            for code in answer["content"].get(MEDIA_TYPE, {"examples": ()})["examples"]:
+                assert PROBLEMS[code].status == int(status)
+
+
+def test_every_body_that_a_call_needs_has_an_example_that_fits() -> None:
+    bodies = [operation["requestBody"] for operation in operations() if "requestBody" in operation]
+
+    assert [len(examples(body["content"])) for body in bodies] == [1, 1]
+
+
+def test_every_call_needs_the_key() -> None:
+    scheme = DOCUMENT["components"]["securitySchemes"]["ApiKey"]
+
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
+    assert all(operation["security"] == [{"ApiKey": []}] for operation in operations())
+
+
+def test_ids_in_paths_have_their_form_and_an_example() -> None:
+    ids = [p for operation in operations() for p in operation["parameters"] if p["in"] == "path"]
+
+    assert [parameter["name"] for parameter in ids] == ["global_id", "global_id", "order_id"]
+    assert {parameter["schema"]["pattern"] for parameter in ids} == {WIRE_ID}
+    assert {parameter["example"] for parameter in ids} == {GLOBAL_ID, ORDER_ID}
+
+
+@pytest.mark.parametrize(
+    ("status", "header"),
+    [
+        ("401", "WWW-Authenticate"),
+        ("429", "Retry-After"),
+        ("503", "Retry-After"),
+    ],
+)
+def test_headers_that_callers_act_on_are_documented(status: str, header: str) -> None:
+    for operation in operations():
+        assert operation["responses"][status]["headers"][header]["required"]
+
+
+def test_every_answer_documents_the_request_id() -> None:
+    assert all(answer["headers"]["X-Request-Id"]["required"] for answer in answers())
+
+
+@pytest.fixture
+def headers(api: Api, broker: Broker) -> dict[str, str]:
+    """Those of a caller with a key; the ids of the document's examples are known to its broker."""
+    api.hold(TicketGroupFactory(broker=broker, remote_id=REMOTE_ID), 2, GLOBAL_ID)
+    api.invoice(ORDER_ID, GLOBAL_ID)
+    return {"X-API-Key": api.secret}
+
+
+@pytest.mark.django_db(transaction=True)
+@SERVICE.parametrize()
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_service_keeps_to_the_document(case: Case[Any], headers: dict[str, str]) -> None:
+    answer = case.call_and_validate(headers=headers)
+
+    assert json.loads(answer.content)["request_id"] == answer.headers["x-request-id"][0]
