@@ -1,0 +1,178 @@
+"""Who may come in, in the admin: users and API keys. And the names on the site."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import UserChangeForm, UserCreationForm
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from automator.models import ApiKey, User
+from inventory.confirmation import asked_first
+from inventory.errors import Refusal
+from inventory.shown import label
+from inventory.tenancy import OwnRowsAdmin
+
+admin.site.site_title = admin.site.site_header = "automator"
+admin.site.index_title = "Your tickets"
+admin.site.site_url = "/docs/"
+admin.site.enable_nav_sidebar = False  # the pages are in the header, and lists need the width
+# A user's broker says what the user may do: groups and permissions would say nothing.
+admin.site.unregister(Group)
+
+
+def require_broker_or_superuser(form: Any) -> None:
+    """Add an error where a user would see nothing, or more than the broker's rows."""
+    if bool(form.cleaned_data.get("broker")) == form.cleaned_data.get("is_superuser"):
+        form.add_error("broker", "A user has a broker, or is a superuser, who sees all of them.")
+
+
+class NewUserForm(UserCreationForm):  # type: ignore[type-arg]
+    """Adds a user of a broker, or a superuser."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        require_broker_or_superuser(self)
+        return cleaned
+
+
+class ChangedUserForm(UserChangeForm):  # type: ignore[type-arg]
+    """Changes a user, who stays that of a broker or a superuser."""
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        require_broker_or_superuser(self)
+        return cleaned
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
+    """Django's own, for superusers alone. Users are not deleted: what they did has their name."""
+
+    form = ChangedUserForm
+    add_form = NewUserForm
+    list_display = ("username", "broker", "is_superuser", "is_active", "last_login")
+    list_filter = ("broker", "is_superuser", "is_active")
+    list_select_related = ("broker",)
+    filter_horizontal = ()
+    readonly_fields = ("last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("username", "password", "broker", "is_superuser")}),
+        ("Log-in", {"fields": ("is_active", "is_staff", "last_login", "date_joined")}),
+        ("Person", {"fields": ("first_name", "last_name", "email")}),
+    )
+    add_fieldsets = (
+        (None, {"fields": ("username", "broker", "is_superuser")}),
+        ("Password", {"fields": ("password1", "password2")}),
+    )
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_view_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
+        obj.is_staff = obj.is_staff or not change  # there is nothing else to log in to
+        super().save_model(request, obj, form, change)
+
+
+class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What a new key is given."""
+
+    def clean_expires_at(self) -> Any:
+        expires_at = self.cleaned_data["expires_at"]
+        if expires_at and expires_at <= timezone.now():
+            raise ValidationError("A key that has expired lets nobody in.")
+        return expires_at
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(OwnRowsAdmin):
+    form = ApiKeyForm
+    list_display = (
+        *("key_id", "name", "standing", "networks", "expires_at", "revoked_at"),
+        *("last_used_at", "created_at"),
+    )
+    list_select_related = ("broker",)
+    search_fields = ("key_id", "name")
+    search_help_text = "Key id or name"
+    actions = ("revoke",)
+    fields = (
+        *("broker", "key_id", "name", "standing", "networks", "created_at", "expires_at"),
+        *("revoked_at", "last_used_at"),
+    )
+    readonly_fields = ("standing",)
+    empty_text = (
+        "No API keys yet. Add one for the marketplace that is to hold and buy your tickets."
+    )
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
+        return self.fields if obj else ("broker", "name", "networks", "expires_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """A filter by the hash, letter by letter, would spell it out."""
+        hidden = lookup.startswith("secret_hash")
+        return not hidden and super().lookup_allowed(lookup, value, request)
+
+    def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:  # noqa: FBT001
+        key, obj.shown_once = ApiKey.objects.issue(  # type: ignore[attr-defined]
+            obj.broker, name=obj.name, expires_at=obj.expires_at, networks=obj.networks
+        )
+        obj.pk, obj.key_id = key.pk, key.key_id
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().add_view(request, form_url, {**one_button, **(extra_context or {})})
+
+    def response_add(
+        self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The one page that ever shows the key: an answer to the form, with no address."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The new API key",
+            "opts": self.opts,
+            "key": obj,
+            "whole_key": obj.shown_once,  # type: ignore[attr-defined]
+        }
+        return TemplateResponse(request, "admin/automator/apikey/created.html", context)
+
+    @asked_first(
+        title="Revoke API keys",
+        warning="The next call with one of these keys is refused, for good: a revoked key never "
+        "works again. Give the marketplace its new key first.",
+        columns=("key_id", "name", "standing", "networks", "last_used_at"),
+    )
+    def revoke(self, request: HttpRequest, key: ApiKey, answers: dict[str, Any]) -> str:
+        if not ApiKey.objects.filter(pk=key.pk).revoke():
+            raise Refusal("It was revoked before")
+        return "Revoked."
+
+    @admin.display(description="state")
+    def standing(self, key: ApiKey) -> SafeString:
+        if key.revoked_at:
+            return label("voided", "Revoked")
+        if key.expires_at and key.expires_at <= timezone.now():
+            return label("expired", "Expired")
+        return label("live", "Live")
