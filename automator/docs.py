@@ -1,22 +1,72 @@
-"""The public pages: every response code of every call, each problem, the interactive document."""
+"""The public pages: every answer of every call, each problem, and the document to try out.
 
+All of it is read from the OpenAPI document and from PROBLEMS, which the code itself answers from.
+"""
+
+import json
+import re
+from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from drf_spectacular.generators import SchemaGenerator
-from drf_spectacular.views import SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.response import Response
 
-from automator.problems import MEDIA_TYPE, PROBLEMS
+from automator import openapi
+from automator.json_body import MOST_BYTES
+from automator.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, AnswerRenderer, Problem
+
+COMMON = {problem.code for problem in (*ANYWHERE, *WITH_BODY)}
 
 
-class Interactive(SpectacularSwaggerSplitView):
-    """The OpenAPI document to try out, from this server's own files."""
+class Success(NamedTuple):
+    """An answer of a call that was done.
 
-    authentication_classes = ()
-    permission_classes = ()
-    throttle_classes = ()
+    `headers` are the ones that only some answers have, each with its meaning. `body` is empty
+    where it looks like that of the answer before.
+    """
+
+    status: str
+    meaning: SafeString
+    headers: list[tuple[str, SafeString]]
+    body: str
+
+
+class Explained(NamedTuple):
+    """A problem as a line of a table."""
+
+    status: int
+    code: str
+    title: str
+    meaning: SafeString
+    repeat: str
+
+
+class Call(NamedTuple):
+    """A call as a reader wants it: how to make it, and all that can come back.
+
+    `sent` is the example body, empty where none is needed. `own` are the problems of this call and
+    few others, `common` those that most calls share.
+    """
+
+    name: str
+    anchor: str
+    method: str
+    path: str
+    description: list[SafeString]
+    example_path: str
+    sent: str
+    successes: list[Success]
+    own: list[Explained]
+    common: list[Explained]
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -25,53 +75,148 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def calls(request: HttpRequest) -> HttpResponse:
-    """Every answer of every call, as the OpenAPI document has them."""
-    problems = sorted(PROBLEMS.values(), key=lambda problem: (problem.status, problem.code))
-    return render(request, "docs/calls.html", {"calls": documented_calls(), "problems": problems})
+    """Every answer of every call."""
+    facts = {
+        "base": request.build_absolute_uri("/").rstrip("/"),
+        "calls": documented_calls(),
+        "problems": sorted(map(explain, PROBLEMS.values())),
+        "most_kibibytes": MOST_BYTES // 1024,
+    }
+    return render(request, "docs/calls.html", facts)
 
 
 def error(request: HttpRequest, code: str) -> HttpResponse:
     """The page that a problem's `type` names."""
     if code not in PROBLEMS:
         raise Http404
-    found = [
-        call
-        for call in documented_calls()
-        if any(answer["code"] == code for answer in call["answers"])
-    ]
-    return render(request, "docs/error.html", {"problem": PROBLEMS[code], "calls": found})
+    explained = explain(PROBLEMS[code])
+    facts = {
+        "problem": explained,
+        "example": readable(openapi.example_of(PROBLEMS[code])),
+        "calls": [call for call in documented_calls() if explained in (*call.own, *call.common)],
+        "outside": PROBLEMS[code] in openapi.OUTSIDE.values(),
+    }
+    return render(request, "docs/error.html", facts)
+
+
+def interactive(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI document to try out, from this server's own files."""
+    return render(request, "docs/api.html")
+
+
+class FormatInQuery(DefaultContentNegotiation):
+    """Lets `?format=json` or `?format=yaml` decide before Accept does."""
+
+    def select_renderer(
+        self,
+        request: Any,
+        renderers: Iterable[BaseRenderer],
+        format_suffix: str | None = None,
+    ) -> tuple[BaseRenderer, str]:
+        wanted = request.query_params.get("format")
+        found = [renderer for renderer in renderers if wanted in {None, renderer.format}]
+        if not found:
+            raise NotAcceptable
+        chosen: tuple[BaseRenderer, str] = super().select_renderer(request, found, format_suffix)
+        return chosen
+
+
+class Document(SpectacularAPIView):
+    """The document in YAML or JSON, for everybody. Its errors are problems as everywhere else."""
+
+    content_negotiation_class = FormatInQuery
+    throttle_classes = ()
+
+    def handle_exception(self, exc: Exception) -> Response:
+        self.request.accepted_renderer = AnswerRenderer()
+        self.request.accepted_media_type = AnswerRenderer.media_type
+        return super().handle_exception(exc)
 
 
 @cache
-def documented_calls() -> list[dict[str, Any]]:
-    """The calls of the OpenAPI document with a row for each answer."""
-    document = SchemaGenerator().get_schema(request=None, public=True)
+def documented_calls() -> list[Call]:
+    """The calls of the OpenAPI document."""
+    document = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     return [
-        {
-            "name": operation["summary"],
-            "anchor": operation["operationId"],
-            "method": method.upper(),
-            "path": path,
-            "description": operation.get("description", ""),
-            "answers": [
-                row for status in operation["responses"] for row in _rows(operation, status)
-            ],
-        }
+        _call(path, method, operation)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     ]
 
 
-def _rows(operation: dict[str, Any], status: str) -> list[dict[str, Any]]:
-    answer = operation["responses"][status]
-    if MEDIA_TYPE not in answer["content"]:
-        return [{"status": status, "code": "", "meaning": answer["description"]}]
-    return [
-        {
-            "status": status,
-            "code": code,
-            "meaning": PROBLEMS[code].meaning,
-            "problem": PROBLEMS[code],
-        }
+def _call(path: str, method: str, operation: dict[str, Any]) -> Call:
+    answers = operation["responses"]
+    refused = [answer for answer in answers.values() if MEDIA_TYPE in answer["content"]]
+    found = [
+        explain(PROBLEMS[code])
+        for answer in refused
         for code in answer["content"][MEDIA_TYPE]["examples"]
     ]
+    return Call(
+        name=operation["summary"],
+        anchor=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        description=[prose(part) for part in operation["description"].split("\n\n")],
+        example_path=path.format(**openapi.example_of_success(operation)),
+        sent=_sent(operation),
+        successes=_successes(
+            {status: answer for status, answer in answers.items() if answer not in refused}
+        ),
+        own=[problem for problem in found if problem.code not in COMMON],
+        common=[problem for problem in found if problem.code in COMMON],
+    )
+
+
+def _successes(answers: dict[str, dict[str, Any]]) -> list[Success]:
+    successes: list[Success] = []
+    for status, answer in answers.items():
+        body = readable(openapi.example_of_answer(answer))
+        success = Success(
+            status=status,
+            meaning=prose(answer["description"]),
+            headers=[
+                (name, prose(header["description"]))
+                for name, header in answer["headers"].items()
+                if name != "X-Request-Id"
+            ],
+            body="" if successes and successes[-1].body == body else body,
+        )
+        successes.append(success)
+    return successes
+
+
+def _sent(operation: dict[str, Any]) -> str:
+    if "requestBody" not in operation:
+        return ""
+    (example,) = operation["requestBody"]["content"]["application/json"]["examples"].values()
+    return json.dumps(example["value"])
+
+
+def readable(body: dict[str, Any]) -> str:
+    """A JSON object, a member a line; a list of plain values stays in its line."""
+    return re.sub(
+        r"\[([^\[\]{}]+)\]",
+        lambda plain: f"[{' '.join(plain[1].split())}]",
+        json.dumps(body, indent=2),
+    )
+
+
+def explain(problem: Problem) -> Explained:
+    """A problem for readers."""
+    wait = f", after {problem.retry_after} s" if problem.retry_after else ""
+    return Explained(
+        status=problem.status,
+        code=problem.code,
+        title=problem.title,
+        meaning=prose(problem.meaning),
+        repeat=f"yes{wait}" if problem.retryable else "no",
+    )
+
+
+def prose(text: str) -> SafeString:
+    """A text of the code as HTML: what stands between backticks is code."""
+    parts = enumerate(" ".join(text.split()).split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if i % 2 else part,) for i, part in parts)
+    )

@@ -17,8 +17,8 @@ timeout = 15
 graceful_timeout = 20
 max_requests = 10_000
 max_requests_jitter = 1_000
-# Headers of the proxy's own are judged in the project, by PROXY_HOPS.
-forwarded_allow_ips = "*" if settings.PROXY_HOPS else "127.0.0.1"
+# Nobody: what a proxy says of a request is judged in the project, by PROXY_HOPS.
+forwarded_allow_ips = ""
 control_socket_disable = True
 proc_name = "automator"
 logconfig_dict = {
@@ -26,6 +26,7 @@ logconfig_dict = {
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "automator.logs.JSONFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": settings.LOG_LEVEL},
     "loggers": {
         # The access log is the project's own, with the request id and the key.
         "gunicorn.error": {"handlers": ["stderr"], "level": settings.LOG_LEVEL, "propagate": False},

@@ -23,18 +23,19 @@ def readyz(request: HttpRequest) -> JsonResponse:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-        _require_migrations()
-    except (DatabaseError, InterfaceError, _NotMigrated):
+        require_migrations()
+    except (DatabaseError, InterfaceError, NotMigrated):
         return JsonResponse({"status": "unavailable"}, status=503)
     return JsonResponse({"status": "ok"})
 
 
-class _NotMigrated(Exception):
+class NotMigrated(Exception):
     """A migration is missing."""
 
 
 @cache  # only a success is remembered: an exception is not
-def _require_migrations() -> None:
+def require_migrations() -> None:
+    """Raise NotMigrated while the code knows a migration that the database has not had."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        raise _NotMigrated
+        raise NotMigrated

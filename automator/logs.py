@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -9,6 +10,9 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 # What a caller may add with `extra`, beyond the message.
 FACTS = ("method", "path", "status", "milliseconds", "key_id", "code")
+
+# Of an API key, wherever a caller has put it: in a path, for instance.
+KEY_SECRET = re.compile(r"(?<=_)[0-9a-f]{64}(?![0-9a-f])")
 
 
 class JSONFormatter(logging.Formatter):
@@ -25,4 +29,4 @@ class JSONFormatter(logging.Formatter):
         line |= {fact: getattr(record, fact) for fact in FACTS if hasattr(record, fact)}
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return KEY_SECRET.sub("...", json.dumps(line, default=str))

@@ -1,14 +1,17 @@
 """The OpenAPI document: the calls as their views declare them, with every problem they answer."""
 
-from http import HTTPStatus
+import re
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 
 from automator import problems
 from automator.problems import Problem
+from inventory.models import WIRE_ID
 
 PROBLEM_SCHEMA = {
     "type": "object",
@@ -43,29 +46,68 @@ PROBLEM_SCHEMA = {
         },
     },
 }
-RETRY_AFTER = {
-    "description": "Seconds to wait before the call is repeated.",
-    "schema": {"type": "integer", "minimum": 1},
+PATH_ID = {"type": "string", "pattern": WIRE_ID}
+REQUEST_ID = {
+    "description": "The caller's own where it sent a sane one, or a new one.",
+    "required": True,
+    "schema": {"type": "string"},
 }
 REPLAYED = {
     "description": "`true` where the same call had taken effect before.",
     "schema": {"type": "string", "enum": ["true"]},
 }
-REQUEST_ID = {"description": "The caller's own, or a new one.", "schema": {"type": "string"}}
+RETRY_AFTER = {
+    "description": "Seconds to wait before the call is repeated.",
+    "required": True,
+    "schema": {"type": "integer", "minimum": 1},
+}
+CHALLENGE = {
+    "description": "The header that the key belongs into.",
+    "required": True,
+    "schema": {"type": "string", "enum": ["X-API-Key"]},
+}
+ALLOW = {
+    "description": "The methods that the path takes.",
+    "required": True,
+    "schema": {"type": "string"},
+}
+# No call can answer these, since its path and its method are right. They are among the shared
+# responses of the document, by these names.
+OUTSIDE = {"UnknownPath": problems.NOT_FOUND, "UnknownMethod": problems.METHOD_NOT_ALLOWED}
 
 
-def problems_of(view: Any, method: str) -> list[Problem]:
+def problems_of(view: Any, path: str, method: str) -> list[Problem]:
     """Every problem that a call of a view can answer, by status."""
     refusals = [problems.PROBLEMS[refusal.code] for refusal in view.refusals[view.action]]
+    common = [problem for problem in problems.ANYWHERE if problem not in OUTSIDE.values()]
+    # A slash in an id makes another path of it.
+    slashed = [problems.NOT_FOUND] if "{" in path else []
     body = problems.WITH_BODY if method == "POST" else ()
-    # A path that the document describes is there, and takes the method it is described with.
-    common = [p for p in problems.ANYWHERE if p.status != HTTPStatus.METHOD_NOT_ALLOWED]
-    common = [p for p in common if p is not problems.NOT_FOUND]
-    return sorted([*refusals, *common, *body], key=lambda problem: problem.status)
+    return sorted([*refusals, *common, *slashed, *body], key=lambda problem: problem.status)
 
 
 class CallSchema(AutoSchema):
-    """Adds to a call the problems that its view declares."""
+    """Adds to a call the problems that its view declares, the form of its ids, and headers."""
+
+    def get_override_parameters(self) -> list[Any]:
+        """The ids in the path, and the request's own id."""
+        ids = [
+            OpenApiParameter(
+                name,
+                PATH_ID,
+                OpenApiParameter.PATH,
+                description="As the marketplace chose it; percent-encoded where a path needs that.",
+            )
+            for name in re.findall(r"{(\w+)}", self.path)
+        ]
+        request_id = OpenApiParameter(
+            "X-Request-Id",
+            str,
+            OpenApiParameter.HEADER,
+            description="Comes back with the answer, and stands in the service's logs: 1 to 128 "
+            "letters, digits and `._:+=@-`. Another one is replaced.",
+        )
+        return [*ids, request_id]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)
@@ -75,17 +117,37 @@ class CallSchema(AutoSchema):
             answer["headers"] = {"X-Request-Id": REQUEST_ID}
         if "200" in operation["responses"] and self.method == "POST":
             operation["responses"]["200"]["headers"]["Idempotent-Replayed"] = REPLAYED
-        found = problems_of(self.view, self.method)
+        for parameter in operation["parameters"]:
+            if parameter["in"] == "path":
+                parameter["example"] = example_of_success(operation)[parameter["name"]]
+        found = problems_of(self.view, self.path, self.method)
         for status, group in groupby(found, key=lambda problem: problem.status):
             operation["responses"][str(status)] = problem_answer(list(group))
         return operation
 
 
-def problem_answer(found: list[Problem]) -> dict[str, Any]:
+def example_of_success(operation: dict[str, Any]) -> dict[str, Any]:
+    """The body of a call's first answer."""
+    answer = next(iter(operation["responses"].values()))
+    return example_of_answer(answer)
+
+
+def example_of_answer(answer: dict[str, Any]) -> dict[str, Any]:
+    """The body of the one example that an answer of success has."""
+    (example,) = answer["content"]["application/json"]["examples"].values()
+    body: dict[str, Any] = example["value"]
+    return body
+
+
+def problem_answer(found: Sequence[Problem]) -> dict[str, Any]:
     """The answer of one status: its problems, each with an example."""
     headers: dict[str, Any] = {"X-Request-Id": REQUEST_ID}
     if any(problem.retry_after for problem in found):
         headers["Retry-After"] = RETRY_AFTER
+    if problems.UNAUTHENTICATED in found:
+        headers["WWW-Authenticate"] = CHALLENGE
+    if problems.METHOD_NOT_ALLOWED in found:
+        headers["Allow"] = ALLOW
     return {
         "description": "\n\n".join(f"`{problem.code}`: {problem.meaning}" for problem in found),
         "headers": headers,
@@ -125,12 +187,17 @@ def one_path_each(endpoints: list[Any]) -> list[Any]:
 
 
 def finish(result: dict[str, Any], **context: Any) -> dict[str, Any]:
-    """Add the schema that all problems share."""
-    result["components"].setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    """Add what the calls share, and take out a mark that only another hook would read."""
+    components = result["components"]
+    for schema in components["schemas"].values():
+        for field in schema["properties"].values():
+            field.pop("x-spec-enum-id", None)
+    components["schemas"]["Problem"] = PROBLEM_SCHEMA
+    components["responses"] = {name: problem_answer([found]) for name, found in OUTSIDE.items()}
     return result
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI document names the key."""
 
     target_class = "automator.authentication.ApiKeyAuthentication"

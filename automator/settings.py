@@ -5,9 +5,15 @@ it, or with DEMO=1, they are those of a demo on this machine: a secret key of it
 no TLS, and PostgreSQL from the embedded binaries.
 """
 
+import contextlib
+import os
+import re
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
+
+from psycopg import IsolationLevel
 
 from automator import postgres
 from automator.environment import Environment
@@ -23,9 +29,22 @@ def demo_secret_key() -> str:
     path = DEMO_DIR / "secret_key"
     if not path.exists():
         DEMO_DIR.mkdir(mode=0o700, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(64))
+        handle, whole = tempfile.mkstemp(dir=DEMO_DIR)
+        os.write(handle, secrets.token_urlsafe(64).encode())
+        os.close(handle)
+        with contextlib.suppress(FileExistsError):  # of two commands at once the first one wins
+            os.link(whole, path)
+        Path(whole).unlink()
     return path.read_text()
+
+
+def weak(secret_key: str) -> bool:
+    """Whether a secret key is one that could be guessed, or that Django's own example has."""
+    return (
+        len(secret_key) < 50  # noqa: PLR2004
+        or len(set(secret_key)) < 5  # noqa: PLR2004
+        or secret_key.startswith("django-insecure-")
+    )
 
 
 # --- the environment ------------------------------------------------------------------------------
@@ -53,13 +72,22 @@ env.require(
     LOG_LEVEL in {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"},
     f"LOG_LEVEL must be DEBUG, INFO, WARNING, ERROR or CRITICAL, not {LOG_LEVEL!r}.",
 )
-env.require("*" not in ALLOWED_HOSTS, "ALLOWED_HOSTS must name the hosts: '*' lets any host in.")
-if not DEMO:
-    env.require(database or env.errors, "DATABASE_URL is missing: postgresql://user@host/name.")
-    env.require(SECRET_KEY, "SECRET_KEY is missing: at least 50 random characters.")
+for host in ALLOWED_HOSTS:
     env.require(
-        not SECRET_KEY or (len(SECRET_KEY) >= 50 and len(set(SECRET_KEY)) >= 5),  # noqa: PLR2004
-        "SECRET_KEY is too weak: at least 50 random characters.",
+        re.fullmatch(r"\.?[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\]", host),
+        f"ALLOWED_HOSTS must name hosts, without '*', scheme or port: {host!r}.",
+    )
+for origin in CSRF_TRUSTED_ORIGINS:
+    env.require(
+        origin.startswith(("https://", "http://")),
+        f"CSRF_TRUSTED_ORIGINS must be like https://tickets.example.com: {origin!r}.",
+    )
+if not DEMO:
+    env.require(env.text("DATABASE_URL"), "DATABASE_URL is missing: postgresql://user@host/name.")
+    env.require(SECRET_KEY, "SECRET_KEY is missing: at least 50 random characters.")
+    env.require(not SECRET_KEY or not weak(SECRET_KEY), "SECRET_KEY is weak: 50 random characters.")
+    env.require(
+        not any(map(weak, SECRET_KEY_FALLBACKS)), "SECRET_KEY_FALLBACKS has a key that is weak."
     )
     env.require(ALLOWED_HOSTS, "ALLOWED_HOSTS is missing: the service's host names, with commas.")
     env.require(not DEBUG, "DEBUG=1 shows secrets to strangers: it goes with DEMO=1 only.")
@@ -91,6 +119,8 @@ DATABASES: dict[str, dict[str, Any]] = {
             "keepalives_idle": 5,
             "application_name": "automator",
             **database["OPTIONS"],
+            # With the locks of the calls any other level oversells or fails, whatever the role's.
+            "isolation_level": IsolationLevel.READ_COMMITTED,
         },
     }
 }
@@ -122,6 +152,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "automator.local_time.BrokerTimeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -183,16 +214,15 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "automator: hold, release, invoice",
+    "DESCRIPTION": "A timeout, a reset or a 5xx means unknown, never no: repeat the same call. It "
+    "takes effect once, and the answer tells. [All answers, explained](/docs/)",
     "VERSION": "1.0.0",
     "SERVE_PUBLIC": True,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "OAS_VERSION": "3.1.0",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "validatorUrl": None},
-    "DISABLE_ERRORS_AND_WARNINGS": False,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "PREPROCESSING_HOOKS": ["automator.openapi.one_path_each"],
     "POSTPROCESSING_HOOKS": ["automator.openapi.finish"],
 }
@@ -202,7 +232,7 @@ SPECTACULAR_SETTINGS = {
 SECURE_SSL_REDIRECT = not DEMO
 # A machine is never redirected: the key would already have crossed the network in the clear. The
 # API refuses plain HTTP itself; health checks come from inside.
-SECURE_REDIRECT_EXEMPT = [r"^api/", r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^api/", r"^(healthz|readyz)/?$"]
 SECURE_HSTS_SECONDS = 0 if DEMO else HSTS_SECONDS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_HOPS else None

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from rest_framework.request import Request
@@ -28,14 +28,15 @@ class CallsPerMinute(BaseThrottle):
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         rate = settings.API_CALLS_PER_MINUTE / 60
-        if not rate or request.auth is None:
+        key: Any = request.auth  # a FoundKey, or None
+        if not rate or key is None:
             return True
         burst = max(rate, 1.0)
         now = time.monotonic()
         with self.lock:
-            tokens, then = self.buckets.get(request.auth.id, (burst, now))
+            tokens, then = self.buckets.get(key.id, (burst, now))
             tokens = min(burst, tokens + (now - then) * rate)
-            self.buckets[request.auth.id] = (tokens - 1 if tokens >= 1 else tokens, now)
+            self.buckets[key.id] = (tokens - 1 if tokens >= 1 else tokens, now)
         self.seconds = max(0.0, (1 - tokens) / rate)
         return tokens >= 1
 

@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from drf_spectacular.views import SpectacularAPIView
 
 from automator import docs, health
 from automator.unknown import UnknownPath
@@ -10,13 +9,13 @@ from automator.unknown import UnknownPath
 urlpatterns = [
     path("api/v1/", include("holds.urls")),
     path("api/v1/", include("invoices.urls")),
-    re_path(r"^api/schema/?$", SpectacularAPIView.as_view(), name="schema"),
+    re_path(r"^api/schema/?$", docs.Document.as_view(), name="schema"),
     re_path(r"^api(/.*)?$", UnknownPath.as_view()),
     path("docs/", docs.calls, name="docs"),
-    path("docs/api/", docs.Interactive.as_view(url_name="schema"), name="docs-api"),
+    path("docs/api/", docs.interactive, name="docs-api"),
     path("docs/errors/<slug:code>/", docs.error, name="docs-error"),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
+    re_path(r"^healthz/?$", health.healthz),
+    re_path(r"^readyz/?$", health.readyz),
     path("admin/", admin.site.urls),
     path("", docs.home),
 ]

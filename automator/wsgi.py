@@ -7,13 +7,13 @@ from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
-from automator.json_body import MOST_BYTES
-
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
+
+from automator.json_body import MOST_BYTES  # after the line above: it reads the settings
 
 
 class WholeBody:
-    """Gives a chunked body a length: Django takes a request without Content-Length as empty.
+    """Gives the API's chunked bodies a length: Django takes a request without one as empty.
 
     Reads one byte more than any body of the API may have, which is then refused as too large.
     """
@@ -22,7 +22,8 @@ class WholeBody:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("wsgi.input_terminated") and "CONTENT_LENGTH" not in environ:
+        chunked = environ.get("wsgi.input_terminated") and "CONTENT_LENGTH" not in environ
+        if chunked and environ["PATH_INFO"].startswith("/api/"):
             body = environ["wsgi.input"].read(MOST_BYTES + 1)
             environ["wsgi.input"] = io.BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
