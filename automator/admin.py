@@ -4,16 +4,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserChangeForm, UserCreationForm
 from django.contrib.auth.models import Group
+from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from automator.models import ApiKey, User
+from automator.models import ApiKey, User, validate_network
 from inventory.confirmation import asked_first
 from inventory.errors import Refusal
 from inventory.shown import label
@@ -60,6 +62,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "broker", "is_superuser", "is_active", "last_login")
     list_filter = ("broker", "is_superuser", "is_active")
     list_select_related = ("broker",)
+    search_help_text = "Username, name or e-mail address"
+    show_full_result_count = False
     filter_horizontal = ()
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
@@ -94,6 +98,14 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     """What a new key is given."""
+
+    # Declared, since the model's complaint would reach the page without what is wrong.
+    networks = SimpleArrayField(
+        forms.CharField(max_length=64, validators=[validate_network]),
+        required=False,
+        widget=AdminTextInputWidget,
+        help_text=ApiKey.networks.field.help_text,
+    )
 
     def clean_expires_at(self) -> Any:
         expires_at = self.cleaned_data["expires_at"]

@@ -252,6 +252,9 @@ LOGGING = {
     "formatters": {"json": {"()": "automator.logs.JSONFormatter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # django.request logs each 4xx once more; the access line has it already.
-    "loggers": {"django.request": {"level": "ERROR"}},
+    # What is refused is in the access line already: each 4xx, and hosts that scanners try.
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+    },
 }

@@ -46,17 +46,26 @@ class OverdueFilter(admin.SimpleListFilter):
 @admin.register(Hold)
 class HoldAdmin(OwnRowsAdmin):
     list_display = (
-        *("global_id", "standing", "time_left", "age", "remote_id", "event", "place"),
-        *("quantity", "price", "order_id"),
+        *("global_id", "standing", "time_left", "age", "remote_id", "event_and_when"),
+        *("place", "quantity", "price", "order_id"),
     )
     list_filter = ("state", OverdueFilter)
-    list_select_related = ("group__event", "broker")
+    list_select_related = ("group", "event", "broker")
     search_fields = ("global_id", "remote_id", "order_id")
     search_help_text = "Global id, remote id or order id"
     actions = ("release",)
     fields = (
-        *("global_id", "standing", "time_left", "ticket_group", "event", "place"),
-        *("quantity", "price", "total", "order_id", "created_at", "expires_at", "changed_at"),
+        *("global_id", "standing", "time_left", "ticket_group", "event_and_when"),
+        *(
+            "place",
+            "quantity",
+            "price",
+            "total",
+            "order_id",
+            "created_at",
+            "expires_at",
+            "changed_at",
+        ),
     )
     empty_text = (
         "No holds yet. They come with the marketplace's hold calls: give it an API key, and the "
@@ -90,7 +99,7 @@ class HoldAdmin(OwnRowsAdmin):
         "believe that it has them, and its invoice will be refused and come to you as an "
         "exception. Look there first.",
         columns=(
-            *("global_id", "standing", "time_left", "remote_id", "event", "place"),
+            *("global_id", "standing", "time_left", "remote_id", "event_and_when", "place"),
             *("quantity", "total"),
         ),
     )
@@ -125,9 +134,9 @@ class HoldAdmin(OwnRowsAdmin):
     def ticket_group(self, hold: Hold) -> str:
         return link_to_group(hold.group) if hold.group else "-"
 
-    @admin.display(ordering="group__event__date")
-    def event(self, hold: Hold) -> str:
-        return event_in_two_lines(hold.group.event) if hold.group else "-"
+    @admin.display(description="event", ordering="event__date")
+    def event_and_when(self, hold: Hold) -> str:
+        return event_in_two_lines(hold.event) if hold.event else "-"
 
     @admin.display(description="seats")
     def place(self, hold: Hold) -> str:

@@ -129,6 +129,7 @@ def claim(
         broker_id=group.broker_id,
         global_id=global_id,
         group_id=group.id,
+        event_id=group.event_id,
         remote_id=group.remote_id,
         quantity=quantity,
         section=group.section,

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from holds.exceptions import OrderException, Reason
-from inventory.models import WIRE_ID, Broker, TicketGroup
+from inventory.models import WIRE_ID, Broker, Event, TicketGroup
 
 __all__ = ["LIVE", "Hold", "OrderException", "Reason", "State"]
 
@@ -58,8 +58,8 @@ class Hold(models.Model):
     """Some tickets of a group, set aside until a time, then sold or free again.
 
     A sale is a hold that is invoiced: the same row goes on claiming the same seats. What the
-    marketplace was told (section, row, seats, price) is kept as it was. A *tombstone* is a release
-    that came before its hold: released, with no tickets and no group.
+    marketplace was told (event, section, row, seats, price) is kept as it was. A *tombstone* is a
+    release that came before its hold: released, with no tickets and no group.
     """
 
     broker = models.ForeignKey(
@@ -68,6 +68,9 @@ class Hold(models.Model):
     global_id = models.CharField(max_length=128)
     group = models.ForeignKey(
         TicketGroup, on_delete=models.PROTECT, null=True, related_name="holds"
+    )
+    event = models.ForeignKey(
+        Event, on_delete=models.PROTECT, null=True, related_name="holds", db_index=False
     )
     remote_id = models.CharField(max_length=128, null=True)  # noqa: DJ001  a tombstone has none
     quantity = models.IntegerField()
@@ -123,6 +126,7 @@ class Hold(models.Model):
                 name="hold_tombstone_holds_nothing",
                 condition=Q(
                     group__isnull=False,
+                    event__isnull=False,
                     remote_id__isnull=False,
                     section__isnull=False,
                     row__isnull=False,
@@ -132,6 +136,7 @@ class Hold(models.Model):
                 )
                 | Q(
                     group__isnull=True,
+                    event__isnull=True,
                     remote_id__isnull=True,
                     expires_at__isnull=True,
                     quantity=0,

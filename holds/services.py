@@ -58,16 +58,17 @@ def place(
         if seen.past:
             raise NotForSale("The event is past.")
         positions, overdue = _find_tickets(group, seen, quantity)
-        for hold in overdue:
-            claims.change(hold, Effect.EXPIRED, now=seen.now, caller=caller)
-        hold = claims.claim(
-            group,
-            global_id=global_id,
-            quantity=quantity,
-            positions=positions,
-            seen=seen,
-            caller=caller,
-        )
+        with one_trip():
+            for hold in overdue:
+                claims.change(hold, Effect.EXPIRED, now=seen.now, caller=caller)
+            hold = claims.claim(
+                group,
+                global_id=global_id,
+                quantity=quantity,
+                positions=positions,
+                seen=seen,
+                caller=caller,
+            )
         return Outcome(hold, replayed=False)
 
 

@@ -16,10 +16,7 @@ from inventory.seats import SplitRule
 from inventory.shown import event_in_two_lines, link_to_group, money
 from inventory.tenancy import EditableAdmin, OwnRowsAdmin, caller
 
-PROMISED = (
-    "Event, section and row stay: tickets are held or sold, or a hold has expired and may still be "
-    "invoiced."
-)
+PROMISED = "Event, section and row stay as they are while tickets are held or sold."
 # What is written together.
 SPLIT = {"split_rule", "split_quantities"}
 
@@ -29,6 +26,7 @@ class BrokerAdmin(OwnRowsAdmin):
     broker_lookup = "pk"
     list_display = ("name", "hold_lifetime", "currency", "time_zone")
     search_fields = ("name",)
+    search_help_text = "Name"
     fields = ("name", "hold_lifetime", "currency", "time_zone")
     empty_text = "No brokers yet. Add one, then a user and an API key for it."
 
@@ -69,6 +67,7 @@ class EventAdmin(EditableAdmin):
     list_filter = (WhenFilter,)
     list_select_related = ("broker",)
     search_fields = ("name", "venue")
+    search_help_text = "Name or venue"
     fields = ("broker", "name", "venue", ("date", "time"), "time_zone")
     empty_text = "No events yet. Add one, then the ticket groups you have for it."
 

@@ -42,6 +42,9 @@ def asked_first(
             if len(chosen) > MOST:
                 self.message_user(request, f"Choose at most {MOST} at a time.", messages.ERROR)
                 return None
+            if not chosen:
+                self.message_user(request, "None of these is there any more.", messages.WARNING)
+                return None
             answers = form(request.POST if "confirmed" in request.POST else None)
             if not answers.is_valid():
                 shown = _table(self, chosen, columns) | page

@@ -68,7 +68,9 @@ def in_order(labels: Sequence[str]) -> list[str]:
     parts = [seats.NUMBERED.fullmatch(label) for label in labels]
     if not all(parts):
         return list(labels)
-    keys = {label: (part[1], int(part[2])) for label, part in zip(labels, parts, strict=True) if part}
+    keys = {
+        label: (part[1], int(part[2])) for label, part in zip(labels, parts, strict=True) if part
+    }
     return sorted(labels, key=keys.__getitem__)
 
 

@@ -19,15 +19,10 @@ def put_in(group: TicketGroup, *, caller: Caller) -> None:
 
 
 def may_move(group: TicketGroup) -> bool:
-    """Whether a group may get another event, section or row.
-
-    Not while tickets are held or sold, nor after a hold has expired: that one may still be
-    invoiced, as what the marketplace was told.
-    """
-    expired = LedgerEntry.objects.filter(group=group, effect=Effect.EXPIRED)
-    return group.held + group.sold == 0 and not expired.exists()
+    """Whether a group may get another event, section or row: not while tickets are promised."""
+    return group.held + group.sold == 0
 
 
 def locked_to_move(group_id: int) -> bool:
-    """The same, true until the transaction ends: the group is locked first, then looked at."""
+    """The same, true until the transaction ends: the group is locked and read as it is then."""
     return may_move(TicketGroup.objects.select_for_update(no_key=True).get(id=group_id))

@@ -31,6 +31,7 @@ class OwnRowsAdmin(ModelAdmin):
     broker_lookup = "broker"
     empty_text = ""
     list_per_page = 50
+    show_full_result_count = False  # a second count of long tables
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows = super().get_queryset(request)

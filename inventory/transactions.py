@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import DatabaseError, connection, transaction
+from psycopg.pq import TransactionStatus
 
 # How long a call may wait for a lock, run a statement, and sit idle while it holds a lock. A
 # server that finds its client gone while it waits gives up.
@@ -47,8 +48,14 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
     committing = False
     try:
         with transaction.atomic(durable=True):
+            session = connection.connection
+            idle = session.info.transaction_status == TransactionStatus.IDLE  # a test may not be
+            if idle:
+                session.autocommit = True  # or psycopg makes a trip for a BEGIN of its own
             with connection.cursor() as limits, connection.cursor() as cursor:
                 with one_trip():
+                    if idle:
+                        session.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
                     limits.execute(_WHILE_LOCKING)
                     cursor.execute(lock, parameters)
                     limits.execute(_AFTERWARDS)

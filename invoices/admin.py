@@ -46,7 +46,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         *("total_price", "invoiced_at"),
     )
     list_filter = (VoidedFilter, "late")
-    list_select_related = ("hold__group__event", "void", "broker")
+    list_select_related = ("hold__event", "void", "broker")
     search_fields = ("order_id", "hold__global_id")
     search_help_text = "Order id or global id"
     actions = ("void",)
@@ -88,9 +88,9 @@ class InvoiceAdmin(OwnRowsAdmin):
     def global_id(self, invoice: Invoice) -> str:
         return invoice.hold.global_id
 
-    @admin.display(ordering="hold__group__event__date")
+    @admin.display(ordering="hold__event__date")
     def event(self, invoice: Invoice) -> str:
-        return event_in_two_lines(invoice.hold.group.event) if invoice.hold.group else "-"
+        return event_in_two_lines(invoice.hold.event) if invoice.hold.event else "-"
 
     @admin.display
     def seats(self, invoice: Invoice) -> str:

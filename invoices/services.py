@@ -81,9 +81,11 @@ def _free_again(hold: Hold, group: TicketGroup, seen: claims.View) -> range | No
     """Positions for an expired hold: its own seats, else others together; None without numbers.
 
     The order is accepted already, so the split rule is only a preference here, and a group that
-    has gone off sale still honours it.
+    has gone off sale still honours it. One that lies elsewhere by now does not: the buyer was
+    promised an event, a section and a row.
     """
-    if hold.quantity > group.free:
+    promised = (hold.event_id, hold.section, hold.row)
+    if hold.quantity > group.free or promised != (group.event_id, group.section, group.row):
         raise TicketsUnavailable
     if not group.seats:
         return None

@@ -1,6 +1,6 @@
 """What tests share: a broker, a marketplace that calls, a clock that can be moved."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models import Model
+from django.test import override_settings
 from pytest_django import DjangoDbBlocker
 
 from holds import services as holds
@@ -25,6 +26,13 @@ KEPT: tuple[type[Model], ...] = (TicketGroup, Hold, Invoice, Void, LedgerEntry, 
 
 Unchanged = Callable[..., AbstractContextManager[None]]
 BringTo = Callable[..., TicketGroup]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_looked_for_when_asked() -> Iterator[None]:
+    """And not all of them for each test client anew."""
+    with override_settings(WHITENOISE_AUTOREFRESH=True):
+        yield
 
 
 @pytest.fixture
@@ -67,18 +75,20 @@ def books_balance() -> None:
 def unchanged(db: None) -> Unchanged:
     """A context that asserts that no row changes; `but=[Model]` leaves models out."""
 
-    def rows(but: list[type[Model]]) -> dict[str, list[dict[str, Any]]]:
-        return {
-            model.__name__: list(model._default_manager.order_by("pk").values())
-            for model in KEPT
-            if model not in but
-        }
+    def rows(models: list[type[Model]]) -> dict[str, Any]:
+        every = "(SELECT json_agg(kept ORDER BY id) FROM {} kept)"  # in one statement, for speed
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT " + ", ".join(every.format(model._meta.db_table) for model in models)
+            )
+            return dict(zip([model.__name__ for model in models], cursor.fetchone(), strict=True))
 
     @contextmanager
-    def watch(but: list[type[Model]] | None = None) -> Iterator[None]:
-        before = rows(but or [])
+    def watch(but: Collection[type[Model]] = ()) -> Iterator[None]:
+        models = [model for model in KEPT if model not in but]
+        before = rows(models)
         yield
-        assert rows(but or []) == before
+        assert rows(models) == before
 
     return watch
 

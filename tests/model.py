@@ -20,18 +20,18 @@ class Group:
     on_sale: bool = True
 
     def allows(self, quantity: int, free: int) -> bool:
-        rules = {"none": quantity == free, "never_leave_one": free - quantity != 1}
-        return {**rules, "pairs": quantity % 2 == 0, "custom": quantity in {1, 3}}.get(self.rule, True)
+        rules = {"none": quantity == free, "never_leave_one": free - quantity != 1, "any": True}
+        return (rules | {"pairs": quantity % 2 == 0, "custom": quantity in {1, 3}})[self.rule]
 
 
 @dataclass(eq=False)
 class Hold:
     remote_id: str = ""  # of a tombstone
     quantity: int = 0
-    state: str = "released"
     expires: int = 0
-    seats: list[int] = field(default_factory=list)
+    state: str = "released"
     order: str = ""
+    seats: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -44,39 +44,35 @@ class Model:
 
     def free(self, remote_id: str, gone: Collection[Hold] = ()) -> tuple[int, set[int]]:
         live = [h for h in self.holds.values() if h.state in {"held", "invoiced"} and h not in gone]
-        claims = [hold for hold in live if hold.remote_id == remote_id]
-        left = self.groups[remote_id].quantity - sum(hold.quantity for hold in claims)
-        return left, {*self.groups[remote_id].seats}.difference(*(hold.seats for hold in claims))
+        claims, group = [h for h in live if h.remote_id == remote_id], self.groups[remote_id]
+        taken = {seat for hold in claims for seat in hold.seats}
+        return group.quantity - sum(hold.quantity for hold in claims), {*group.seats} - taken
 
     def fits(self, remote_id: str, quantity: int, gone: Collection[Hold] = ()) -> bool:
         free, seats = self.free(remote_id, gone)
         together = any(seats.issuperset(range(seat, seat + quantity)) for seat in seats)
         return together if self.groups[remote_id].seats else quantity <= free
 
-    def overdue(self) -> list[Hold]:
-        held = [hold for hold in self.holds.values() if hold.state == "held"]
-        return sorted((h for h in held if h.expires <= self.now), key=lambda hold: hold.expires)
-
     def hold(self, global_id: str, remote_id: str, quantity: int) -> Answer:
-        if known := self.holds.get(global_id):
-            if known.remote_id and (known.remote_id, known.quantity) != (remote_id, quantity):
+        if hold := self.holds.get(global_id):
+            if hold.remote_id and (hold.remote_id, hold.quantity) != (remote_id, quantity):
                 return 422, "global_id_reused", {}
-            return (409, REFUSED[known.state], {}) if known.state in REFUSED else (200, "replayed", {})
+            refused = REFUSED.get(hold.state)
+            return (409, refused, {}) if refused else (200, "replayed", {})
         if remote_id not in self.groups:
             return 404, "ticket_group_not_found", {}
         if not self.groups[remote_id].on_sale:
             return 409, "not_for_sale", {}
         overdue = [hold for hold in self.overdue() if hold.remote_id == remote_id]
         for count in range(len(overdue) + 1):
-            answer = self.judge(remote_id, quantity, overdue[:count])
+            answer = self.judged(remote_id, quantity, gone=overdue[:count])
             if answer[0] == 201:
-                for hold in overdue[:count]:
-                    hold.state = "expired"
-                self.holds[global_id] = Hold(remote_id, quantity, "held", self.now + self.lifetime)
+                self.expire(overdue[:count])
+                self.holds[global_id] = Hold(remote_id, quantity, self.now + self.lifetime, "held")
                 break
         return answer
 
-    def judge(self, remote_id: str, quantity: int, gone: Collection[Hold]) -> Answer:
+    def judged(self, remote_id: str, quantity: int, gone: Collection[Hold]) -> Answer:
         group, (free, _) = self.groups[remote_id], self.free(remote_id, gone)
         if quantity <= free and not group.allows(quantity, free):
             sizes = [size for size in range(1, free + 1) if group.allows(size, free)]
@@ -87,20 +83,43 @@ class Model:
         return 201, "", {}
 
     def release(self, global_id: str) -> Answer:
-        hold = self.holds.setdefault(global_id, Hold(state="unknown"))
+        hold = self.holds.get(global_id) or Hold(state="held")
         if hold.state == "invoiced":
             self.exceptions.add((global_id, hold.order, "already_invoiced"))
             return 409, "already_invoiced", {"order_id": hold.order}
-        replayed = hold.state == "released"
-        hold.state = "released" if hold.state in {"unknown", "held"} else hold.state
-        return 200, "replayed" if replayed else "", {}
+        code = "replayed" if hold.state == "released" else ""
+        hold.state = "released" if hold.state == "held" else hold.state
+        self.holds[global_id] = hold
+        return 200, code, {}
 
     def invoice(self, order: str, global_id: str) -> Answer:
         hold = self.holds.get(global_id)
-        if hold and hold.state == "invoiced" and hold.order == order:
-            return 200, "replayed", {}
-        late = hold is not None and hold.state == "expired"
-        reason = self.objection(hold)
-        self.exceptions -= {(global_id, order, each) for each in MENDED if not reason}
-        self.exceptions |= {(global_id, order, reason or "late_invoice")} if reason or late else set()
-        ...
+        code = self.objection(hold, order)
+        if hold is None or code not in {"", "replayed"}:
+            self.exceptions.add((global_id, order, code))
+            members = {"order_id": hold.order} if hold and hold.state == "invoiced" else {}
+            return 409 if hold else 404, code, members
+        if code == "replayed":
+            return 200, code, {}
+        mended = {(global_id, order, why) for why in ("hold_not_found", "tickets_unavailable")}
+        late = {(global_id, order, "late_invoice")} if hold.state == "expired" else set()
+        self.exceptions = self.exceptions - mended | late
+        hold.state, hold.order = "invoiced", order
+        return 201, "", {"late": bool(late)}
+
+    def objection(self, hold: Hold | None, order: str) -> str:
+        if hold is None:
+            return "hold_not_found"
+        if hold.state == "expired":
+            return "" if self.fits(hold.remote_id, hold.quantity) else "tickets_unavailable"
+        if hold.state == "invoiced":
+            return "replayed" if hold.order == order else "order_conflict"
+        return REFUSED.get(hold.state, "")
+
+    def overdue(self) -> list[Hold]:
+        held = [h for h in self.holds.values() if h.state == "held" and h.expires <= self.now]
+        return sorted(held, key=lambda hold: hold.expires)
+
+    def expire(self, overdue: Collection[Hold]) -> None:
+        for hold in overdue:
+            hold.state = "expired"

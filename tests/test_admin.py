@@ -1,14 +1,14 @@
 """The admin's pages: what they list, find and filter, and how users, keys and groups are made."""
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.sessions.models import Session
-from django.db import connection, models
+from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -31,7 +31,7 @@ from tests.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 
-LISTS = [Broker, Event, TicketGroup, LedgerEntry, Hold, OrderException, Invoice, ApiKey]
+LISTS: list[Any] = [Broker, Event, TicketGroup, LedgerEntry, Hold, OrderException, Invoice, ApiKey]
 
 
 @pytest.fixture
@@ -76,8 +76,10 @@ def test_group_list_shows_what_is_free_held_and_sold(
     api.invoice("o-2", "g-2")
 
     assert staff.table(page_of(TicketGroup)) == [
-        ["r-1", "Cirque Sat May 4, 2030, TBA", "211", "15", "1-15 odd"]
-        + ["8", "3", "2", "3", "Any", "40.00 USD", ""]
+        [
+            *("r-1", "Cirque Sat May 4, 2030, TBA", "211", "15", "1-15 odd"),
+            *("8", "3", "2", "3", "Any", "40.00 USD", ""),
+        ]
     ]
 
 
@@ -130,36 +132,28 @@ def test_exception_shows_the_money_at_risk(api: Api, staff: Staff, bring_to: Bri
     assert "80.00 USD" in staff.table(page_of(OrderException))[0]
 
 
-# Every query is one that a page with one row needs too.
-QUERIES = {
-    Broker: (5, 4),
-    Event: (5, 5),
-    TicketGroup: (5, 5),
-    LedgerEntry: (5, 5),
-    Hold: (5, 5),
-    OrderException: (5, 5),
-    Invoice: (5, 5),
-    ApiKey: (5, 5),
-    User: (0, 5),
-}
-
-
-@pytest.mark.parametrize("model", QUERIES)
 @pytest.mark.parametrize("rows", [1, 3])
-def test_number_of_queries_of_a_list_does_not_grow(
-    api: Api, staff: Staff, boss: Staff, model: type[models.Model], rows: int
+def test_list_takes_the_same_few_queries_for_any_number_of_rows(
+    api: Api, staff: Staff, boss: Staff, rows: int
 ) -> None:
     for number in range(rows):
         sell(api, number)
+    for _ in range(rows - 1):
         ApiKeyFactory(broker=api.broker)
-        UserFactory(broker=api.broker)
-    counted = []
-    for user in (staff, boss):
-        with CaptureQueriesContext(connection) as queries:
-            status = user.get(page_of(model)).status_code
-        counted.append(len(queries) if status == 200 else 0)
+    for model in LISTS:
+        with CaptureQueriesContext(connection) as own:  # session, user, broker, count, rows
+            staff.page(page_of(model))
+        with CaptureQueriesContext(connection) as whole:  # the filter's brokers, and no zone
+            boss.page(page_of(model))
+        assert (model, len(own), len(whole)) == (model, 5, 4 if model is Broker else 5)
 
-    assert tuple(counted) == QUERIES[model]
+
+def test_list_of_users_takes_the_same_few_queries_for_any_number_of_rows(boss: Staff) -> None:
+    for _ in range(3):
+        UserFactory()
+        with CaptureQueriesContext(connection) as queries:
+            boss.page(page_of(User))
+        assert len(queries) == 5
 
 
 FILTERS = {
@@ -176,15 +170,16 @@ FILTERS = {
 @pytest.mark.parametrize("query", FILTERS)
 def test_groups_are_filtered(api: Api, staff: Staff, broker: Broker, query: str) -> None:
     past = EventFactory(broker=broker, date=date(2020, 1, 1))
+    groups: dict[str, dict[str, Any]] = {
+        "free": {"stock_type": "HARD"},
+        "held": {},
+        "sold": {},
+        "off": {"on_sale": False},
+        "past": {"event": past},
+    }
     made = {
         name: TicketGroupFactory(broker=broker, remote_id=name, **fields)
-        for name, fields in {
-            "free": {"stock_type": "HARD"},
-            "held": {},
-            "sold": {},
-            "off": {"on_sale": False},
-            "past": {"event": past},
-        }.items()
+        for name, fields in groups.items()
     }
     api.hold(made["held"], 2, "g-1")
     api.hold(made["sold"], 6, "g-2")
@@ -208,27 +203,28 @@ def test_holds_are_filtered(staff: Staff, bring_to: BringTo, query: str, found: 
     assert sorted(staff.first_column(f"{page_of(Hold)}?{query}")) == found
 
 
-@pytest.mark.parametrize(
-    ("model", "query", "found"),
-    [
-        (OrderException, "open=yes", ["Invoice after void"]),
-        (OrderException, "open=no", ["Invoice without a hold"]),
-        (OrderException, "reason__exact=sale_voided", ["Invoice after void"]),
-        (Invoice, "state=sold", ["o-2"]),
-        (Invoice, "state=voided", ["o-1"]),
-        (Event, "when=past", []),
-    ],
-)
-def test_work_and_sales_are_filtered(
-    api: Api, staff: Staff, bring_to: BringTo, model: Any, query: str, found: list[str]
-) -> None:
+WORK_AND_SALES = [
+    (OrderException, "open=yes", ["Invoice after void"]),
+    (OrderException, "open=no", ["Invoice without a hold"]),
+    (OrderException, "reason__exact=sale_voided", ["Invoice after void"]),
+    (Invoice, "state=sold", ["o-2"]),
+    (Invoice, "state=voided", ["o-1"]),
+    (Event, "when=past", []),
+]
+
+
+def test_work_and_sales_are_filtered(api: Api, staff: Staff, bring_to: BringTo) -> None:
     api.invoice("o-1", "g-1")
     group = bring_to("voided")
     api.invoice("o-9", "g-1")
     api.hold(group, 2, "g-2")
     api.invoice("o-2", "g-2")
+    found = [
+        (model, query, staff.first_column(f"{page_of(model)}?{query}"))
+        for model, query, _ in WORK_AND_SALES
+    ]
 
-    assert staff.first_column(f"{page_of(model)}?{query}") == found
+    assert found == WORK_AND_SALES
 
 
 def test_ledger_is_filtered_by_effect(api: Api, staff: Staff) -> None:
@@ -240,7 +236,7 @@ def test_ledger_is_filtered_by_effect(api: Api, staff: Staff) -> None:
 
 SEARCHES = [
     (TicketGroup, "r-2", 1),
-    (TicketGroup, "show 2", 1),
+    (TicketGroup, '"show 2"', 1),
     (TicketGroup, "211", 3),
     (Hold, "g-2", 1),
     (Hold, "r-2", 1),
@@ -252,7 +248,7 @@ SEARCHES = [
     (LedgerEntry, "g-2", 2),
     (LedgerEntry, "r-2", 3),
     (LedgerEntry, "q-2", 1),
-    (Event, "Show 2", 1),
+    (Event, '"Show 2"', 1),
     (ApiKey, "tevo", 1),
 ]
 
@@ -278,10 +274,10 @@ def test_empty_list_says_what_to_do(boss: Staff, model: Any) -> None:
     assert re.search(r"No .* match\.", missed)
 
 
-def add_group(staff: Staff, broker: Broker, **values: Any) -> Any:
-    """Fill in the form of a new ticket group."""
+def add_group(staff: Staff, owner: Broker, **values: Any) -> Any:
+    """Fill in the form of a new ticket group for an event of the owner."""
     fields = {
-        "event": EventFactory(broker=broker).pk,
+        "event": EventFactory(broker=owner).pk,
         "remote_id": "r-1",
         "section": "211",
         "row": "15",
@@ -556,7 +552,8 @@ def test_text_from_outside_is_only_text(boss: Staff, broker: Broker, attacked: T
 def test_text_from_outside_is_only_text_where_actions_ask_and_answer(
     staff: Staff, attacked: TicketGroup
 ) -> None:
-    for action, model in (("void", Invoice), ("release", Hold), ("revoke", ApiKey)):
+    actions: dict[str, Any] = {"void": Invoice, "release": Hold, "revoke": ApiKey}
+    for action, model in actions.items():
         chosen = {"action": action, "_selected_action": [model.objects.first().pk]}
         asked = staff.post(page_of(model), {**chosen, "index": "0"})
         done = staff.post(
@@ -593,7 +590,7 @@ def test_superuser_without_a_broker_is_told_apart_from_nobody(boss: Staff) -> No
 
 def test_errors_are_pages_of_our_own(staff: Staff, group: TicketGroup) -> None:
     strict = Client(enforce_csrf_checks=True)
-    answers = {
+    answers: dict[str, Any] = {
         "There is nothing here": staff.get("/nothing"),
         "You may not do that": staff.get(page_of(Hold, "add")),
         "That request makes no sense here": staff.get(f"{page_of(Hold)}?group__cost__gt=1"),

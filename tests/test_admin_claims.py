@@ -11,12 +11,13 @@ from django.utils import timezone
 from holds import services
 from holds.models import Hold, OrderException
 from inventory import confirmation
+from inventory.admin import TicketGroupAdmin
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
 from invoices.models import Invoice, Void
 from tests.factories import EventFactory, TicketGroupFactory, UserFactory
 from tests.fixtures import BringTo, Unchanged
 from tests.marketplace import Api
-from tests.rivals import Rivals, somebody_locks, until_waiting
+from tests.rivals import Rivals, agrees, before, somebody_locks, until_waiting
 from tests.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
@@ -39,8 +40,9 @@ def hold(group: TicketGroup, quantity: int = 2, global_id: str = "g-1") -> Hold:
 
 
 def last_entry() -> tuple[Any, ...]:
-    fields = ("effect", "tickets", "seats", "global_id", "asked_by", "request_id")
-    return LedgerEntry.objects.order_by("-id").values_list(*fields)[0]
+    entry = LedgerEntry.objects.latest("id")
+    facts = (entry.effect, entry.tickets, entry.seats, entry.global_id)
+    return (*facts, entry.asked_by, entry.request_id)
 
 
 def test_release_asks_then_frees_the_tickets_through_the_service(
@@ -271,7 +273,21 @@ def test_form_opened_before_a_hold_and_saved_after_it_harms_nothing(
     assert Hold.objects.get().unit_price == Decimal("40.00")
 
 
-@pytest.mark.parametrize("state", ["held", "overdue", "expired", "invoiced"])
+@pytest.mark.django_db(transaction=True)
+def test_hold_between_the_reading_and_the_writing_of_a_form_is_not_lost(
+    rivals: Rivals, staff: Staff, group: TicketGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before(
+        monkeypatch, TicketGroupAdmin, "save_model", lambda: rivals.together(lambda: hold(group))
+    )
+    staff.fill_in(page_of(group), price="55.00")
+
+    group.refresh_from_db()
+    assert (group.price, group.held, group.entries) == (Decimal("55.00"), 2, 2)
+    assert agrees()
+
+
+@pytest.mark.parametrize("state", ["held", "overdue", "invoiced"])
 def test_promised_tickets_do_not_move_even_where_the_form_is_older(
     staff: Staff, group: TicketGroup, bring_to: BringTo, unchanged: Unchanged, state: str
 ) -> None:
@@ -284,7 +300,7 @@ def test_promised_tickets_do_not_move_even_where_the_form_is_older(
             assert "Tickets of this group are promised" in answer.content.decode()
 
 
-@pytest.mark.parametrize("state", ["unknown", "released", "tombstone", "voided"])
+@pytest.mark.parametrize("state", ["unknown", "released", "tombstone", "expired", "voided"])
 def test_group_with_nothing_promised_moves(
     staff: Staff, group: TicketGroup, bring_to: BringTo, state: str
 ) -> None:
@@ -301,7 +317,7 @@ def test_page_of_a_group_with_claims_says_why_it_stays(staff: Staff, group: Tick
     hold(group)
     page = staff.page(page_of(group))
 
-    assert "Event, section and row stay" in page
+    assert "Event, section and row stay as they are" in page
     assert "6: 4 free, 2 held, 0 sold" in page
     assert 'name="section"' not in page
 

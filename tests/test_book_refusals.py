@@ -204,10 +204,11 @@ def test_second_row_with_a_remote_id_is_refused_even_if_the_first_was() -> None:
             with_notes(b"Aisle,seats"),
             (
                 "has 13 cells, and the header has 12. They are divided by commas: "
-                "is there one in a cell with no quotes around it?"
+                "is one in a cell with no quotes around it?"
             ),
         ),
         (b"Hamilton,x\n", "has 2 cells, and the header has 12"),
+        (b"Hamilton\n", "has 1 cell, and the header has 12"),
         (
             with_notes(b'"the "best" seats"'),
             "has a quote in the middle of a quoted cell: write two for one",

@@ -132,7 +132,15 @@ def test_a_deadlock_is_busy_and_changes_nothing(
     assert not Hold.objects.exists()
 
 
-def test_a_serialization_failure_is_busy_and_changes_nothing(
+def test_a_serialization_failure_is_busy_and_changes_nothing(group: TicketGroup, api: Api) -> None:
+    with trigger("holds_hold", "", "RAISE serialization_failure"):
+        assert told(api.hold(group, 2, "g-1")) == (503, "busy")
+
+    assert effects() == []
+    assert not Hold.objects.exists()
+
+
+def test_a_call_reads_what_is_committed_whatever_its_session_would(
     group: TicketGroup, api: Api, rivals: Rivals
 ) -> None:
     level = IsolationLevel.REPEATABLE_READ
@@ -143,9 +151,8 @@ def test_a_serialization_failure_is_busy_and_changes_nothing(
         until_waiting(1)
         rival.execute("UPDATE inventory_ticketgroup SET price = 41 WHERE id = %s", (group.id,))
 
-    assert told(call.result(PATIENCE)) == (503, "busy")
-    assert effects() == []
-    assert not Hold.objects.exists()
+    assert call.result(PATIENCE).status_code == 201
+    assert Hold.objects.get().unit_price == 41
 
 
 def test_a_connection_killed_while_it_waits_is_unavailable(

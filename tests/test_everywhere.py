@@ -37,6 +37,11 @@ def test_request_id_that_is_not_sane_is_replaced(api: Api, sent: str) -> None:
     assert len(answer["X-Request-Id"]) == 32
 
 
+@pytest.mark.parametrize("path", ["/docs/", "/healthz", "/api/schema/", "/admin/", "/nowhere"])
+def test_every_page_carries_a_request_id_too(client: Client, path: str) -> None:
+    assert client.get(path, headers={"X-Request-Id": "q-1"})["X-Request-Id"] == "q-1"
+
+
 def test_requests_without_an_id_get_one_each(api: Api) -> None:
     assert api.look_up_hold("g-1")["X-Request-Id"] != api.look_up_hold("g-1")["X-Request-Id"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from holds.models import Hold, OrderException
 from inventory.models import LedgerEntry, TicketGroup
-from tests.factories import TicketGroupFactory
+from tests.factories import EventFactory, TicketGroupFactory
 from tests.fixtures import BringTo, DatabaseClock, Unchanged
 from tests.marketplace import Api
 
@@ -96,6 +96,19 @@ def test_taken_tickets_are_unavailable(
     assert answer.json()["exception_id"] == exception.id
     assert (exception.order_id, exception.reason) == ("o-1", "tickets_unavailable")
     assert (exception.amount, exception.answer) == (Decimal("80.00"), "tickets_unavailable")
+
+
+@pytest.mark.parametrize("moved", ["event", "section", "row"])
+def test_tickets_that_lie_elsewhere_by_now_are_unavailable(
+    api: Api, bring_to: BringTo, unchanged: Unchanged, moved: str
+) -> None:
+    bring_to("expired")
+    elsewhere = EventFactory(broker=api.broker) if moved == "event" else "elsewhere"
+    TicketGroup.objects.update(**{moved: elsewhere})
+    with unchanged(but=[OrderException]):
+        answer = api.invoice("o-1", "g-1")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "tickets_unavailable")
 
 
 def test_free_tickets_that_are_apart_are_unavailable(api: Api, bring_to: BringTo) -> None:

@@ -1,14 +1,11 @@
 """Every call's transaction is limited in time, and a system check reads the limits back."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
 from django.db import connection
-from psycopg import IsolationLevel
 
 from automator import checks
 from holds import claims
@@ -119,22 +116,11 @@ def test_the_check_finds_a_server_that_is_too_old(monkeypatch: pytest.MonkeyPatc
     assert errors() == [("automator.E001", f"The server is PostgreSQL {version}.")]
 
 
-@contextmanager
-def isolated(level: IsolationLevel) -> Iterator[None]:
-    """The connection's transactions at another level."""
-    usual = connection.connection.isolation_level
-    connection.connection.isolation_level = level
-    yield
-    connection.connection.isolation_level = usual
+def test_the_check_finds_another_isolation_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "ISOLATION", "serializable")
 
-
-def test_the_check_finds_another_isolation_level() -> None:
-    connection.ensure_connection()
-    with isolated(IsolationLevel.REPEATABLE_READ):
-        found = errors()
-
-    message = "A call's transaction is repeatable read, not read committed."
-    assert found == [("automator.E003", message)]
+    message = "A call's transaction is read committed, not serializable."
+    assert errors() == [("automator.E003", message)]
 
 
 def test_the_check_warns_of_commits_that_are_not_durable() -> None:
@@ -150,6 +136,10 @@ def test_the_check_warns_of_commits_that_are_not_durable() -> None:
 
 def test_the_check_runs_from_the_command_line() -> None:
     environment = {"DATABASE_URL": database_url(), "DEMO": "1"}
-    arguments = ("manage.py", "check", "--database", "default")
-    with Program(sys.executable, *arguments, environment=environment) as check:
-        assert check.end() == 0, check.output
+    environment["PGOPTIONS"] = "-c synchronous_commit=off"
+    arguments = ("check", "--database", "default", "--fail-level", "WARNING")
+    with Program(sys.executable, "manage.py", *arguments, environment=environment) as check:
+        assert check.end() == 1
+
+    assert "(automator.W001) synchronous_commit is off" in check.output
+    assert "automator.E" not in check.output

@@ -70,6 +70,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "event",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="holds",
+                        to="inventory.event",
+                    ),
+                ),
+                (
                     "group",
                     models.ForeignKey(
                         null=True,
@@ -195,6 +205,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(
+                        ("event__isnull", False),
                         ("expires_at__isnull", False),
                         ("group__isnull", False),
                         ("quantity__gt", 0),
@@ -204,6 +215,7 @@ class Migration(migrations.Migration):
                         ("unit_price__isnull", False),
                     ),
                     models.Q(
+                        ("event__isnull", True),
                         ("expires_at__isnull", True),
                         ("group__isnull", True),
                         ("quantity", 0),

@@ -25,8 +25,8 @@ BEGIN
 END $$;
 
 CREATE TRIGGER holds_hold_facts
-BEFORE UPDATE OF broker_id, global_id, group_id, remote_id, quantity, unit_price, currency,
-    created_at, expires_at ON holds_hold
+BEFORE UPDATE OF broker_id, global_id, group_id, event_id, remote_id, quantity, section, row,
+    unit_price, currency, created_at, expires_at ON holds_hold
 FOR EACH ROW EXECUTE FUNCTION holds_hold_facts();
 
 CREATE TRIGGER holds_hold_kept BEFORE DELETE ON holds_hold

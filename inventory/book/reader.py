@@ -57,6 +57,7 @@ def facts(form: Format, today: dt.date) -> list[Fact]:
         Fact(("in_hand_on",), ("in_hand", "in_hand_date"), often(dates.in_hand_on)),
         Fact(("public_notes",), ("public_notes",), note),
         Fact(("internal_notes",), ("internal_notes",), note),
+        # What a file lists is offered, unless it says no.
         Fact(("on_sale",), ("on_sale",), often(partial(flag, blank=True))),
     ]
 
@@ -168,8 +169,8 @@ class Book:
         """A row with another number of cells than the header; a blank one is passed over."""
         if not any(map(str.strip, cells)):
             return None
-        hint = ": is there one in a cell with no quotes around it?"
-        why = f"has {len(cells)} cells, and the header has {len(self.headers)}"
-        if len(cells) > len(self.headers):
-            why += f". They are divided by {DELIMITERS[self.delimiter]}{hint}"
+        count, divided = len(cells), DELIMITERS[self.delimiter]
+        why = f"has {count} cell{'s' * (count > 1)}, and the header has {len(self.headers)}"
+        if count > len(self.headers):
+            why += f". They are divided by {divided}: is one in a cell with no quotes around it?"
         return RefusedRow(line, None, tuple(cells), (Problem("", "", why),))

@@ -1,0 +1,183 @@
+"""Everything that PostgreSQL refuses by name, whoever asks: each is hit, and each says why."""
+
+import itertools
+import json
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, connection, transaction
+from django.db.models import BaseConstraint
+
+from holds.models import Hold, State
+from tests.fixtures import BringTo
+from tests.marketplace import Api
+
+pytestmark = pytest.mark.django_db
+
+CONSTRAINTS = [constraint for model in apps.get_models() for constraint in model._meta.constraints]
+
+
+def copy(table: str, **changes: object) -> str:
+    """A statement that inserts the last row of a table once more, with these changes."""
+    row = json.dumps({"id": 0, **changes})
+    return (
+        f"INSERT INTO {table} SELECT (jsonb_populate_record(old, '{row}')).*"
+        f" FROM {table} old ORDER BY old.id DESC LIMIT 1"
+    )
+
+
+def copy_of_hold(**changes: object) -> str:
+    """The last hold, which is held, once more: released under another id, unless changed."""
+    other = {"global_id": "g-other", "state": "released", "positions": None}
+    return copy("holds_hold", **other | changes)
+
+
+# What is refused, by the name of what refuses it. The books are those of the fixture.
+REFUSED = {
+    "apikey_key_id_unique": copy("automator_apikey"),
+    "apikey_secret_hashed": "UPDATE automator_apikey SET secret_hash = 'in the clear'",
+    "broker_currency_code": "UPDATE inventory_broker SET currency = 'usd'",
+    "broker_hold_lifetime_sane": "UPDATE inventory_broker SET hold_lifetime = 0",
+    "event_time_needs_date": "UPDATE inventory_event SET date = NULL, time = '19:30'",
+    "event_unique": """
+        INSERT INTO inventory_event (broker_id, name, venue, date, time, time_zone)
+        SELECT broker_id, name, venue, date, time, time_zone FROM inventory_event""",
+    "hold_expires_after_creation": copy_of_hold(expires_at="2000-01-01T00:00:00Z"),
+    "hold_facts_fixed": "UPDATE holds_hold SET quantity = quantity",
+    "hold_global_id_printable": copy_of_hold(global_id="a b"),
+    "hold_global_id_unique": copy_of_hold(global_id="held"),
+    "hold_order_id_when_sold": copy_of_hold(order_id="o-1"),
+    "hold_positions_while_live": copy_of_hold(state="held"),
+    "hold_seats_claimed_once": copy("holds_hold", global_id="g-other"),
+    "hold_seats_match_quantity": copy_of_hold(quantity=3),
+    "hold_state_follows": "UPDATE holds_hold SET state = 'held' WHERE state = 'expired'",
+    "hold_state_known": copy_of_hold(state="lost"),
+    "hold_tombstone_holds_nothing": copy_of_hold(remote_id=None),
+    "holds_hold_append_only": "DELETE FROM holds_hold",
+    "inventory_ledgerentry_append_only": "UPDATE inventory_ledgerentry SET tickets = 1",
+    "invoice_total_adds_up": copy("invoices_invoice", total="1.00"),
+    "invoices_invoice_append_only": "UPDATE invoices_invoice SET late = true",
+    "invoices_void_append_only": "UPDATE invoices_void SET reason = ''",
+    "ledgerentry_counters_add_up": copy("inventory_ledgerentry", number=99, held=-1),
+    "ledgerentry_effect_known": copy("inventory_ledgerentry", number=99, effect="stolen"),
+    "ledgerentry_number_unique": copy("inventory_ledgerentry"),
+    "ledgerentry_tickets_signed": copy(
+        "inventory_ledgerentry", number=99, effect="held", tickets=0
+    ),
+    "orderexception_reason_known": "UPDATE holds_orderexception SET reason = 'bad luck'",
+    "orderexception_unique": copy("holds_orderexception"),
+    "ticketgroup_claims_within_quantity": "UPDATE inventory_ticketgroup SET held = quantity + 1",
+    "ticketgroup_held_not_negative": "UPDATE inventory_ticketgroup SET held = -1",
+    "ticketgroup_price_in_range": "UPDATE inventory_ticketgroup SET price = -0.01",
+    "ticketgroup_remote_id_printable": "UPDATE inventory_ticketgroup SET remote_id = 'a/b'",
+    "ticketgroup_remote_id_unique": copy("inventory_ticketgroup"),
+    "ticketgroup_seats_distinct": "UPDATE inventory_ticketgroup SET seats[1] = seats[2]",
+    "ticketgroup_seats_labelled": "UPDATE inventory_ticketgroup SET seats[1] = ''",
+    "ticketgroup_seats_match_quantity": "UPDATE inventory_ticketgroup SET quantity = 99",
+    "ticketgroup_sold_not_negative": "UPDATE inventory_ticketgroup SET sold = -1",
+    "ticketgroup_split_quantities_custom": """
+        UPDATE inventory_ticketgroup SET split_rule = 'custom'""",
+    "ticketgroup_split_quantities_positive": """
+        UPDATE inventory_ticketgroup SET split_rule = 'custom', split_quantities = '{2, 0}'""",
+    "ticketgroup_split_rule_known": "UPDATE inventory_ticketgroup SET split_rule = 'some'",
+    "ticketgroup_stock_type_known": "UPDATE inventory_ticketgroup SET stock_type = 'PIGEON'",
+}
+
+
+@pytest.fixture
+def books(api: Api, bring_to: BringTo) -> None:
+    """A row in every table, and holds under the names of their states."""
+    for state in ("expired", "voided", "held"):
+        bring_to(state, state)
+    assert api.invoice("o-1", "voided").json()["code"] == "sale_voided"
+
+
+def refusal(statement: str) -> psycopg.errors.Diagnostic:
+    """What PostgreSQL says when it refuses a statement, which it does."""
+    with (
+        pytest.raises(IntegrityError) as caught,
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+    assert isinstance(caught.value.__cause__, psycopg.Error)
+    return caught.value.__cause__.diag
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_by_name_with_a_message(books: None, name: str) -> None:
+    said = refusal(REFUSED[name])
+
+    assert said.constraint_name == name
+    assert said.message_primary
+
+
+def test_every_name_is_hit() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(r"""
+            SELECT conname FROM pg_constraint
+            WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'x')
+                AND conname !~ '_(uniq|key|check)$' -- the names that Django makes up
+            UNION SELECT tgrelid::regclass || '_append_only' FROM pg_trigger
+            WHERE tgfoid = 'automator_append_only'::regproc
+            UNION SELECT (regexp_matches(prosrc, $$CONSTRAINT = '(\w+)'$$, 'g'))[1] FROM pg_proc
+            WHERE pronamespace = 'public'::regnamespace
+        """)
+        in_database = {name for (name,) in cursor.fetchall()}
+
+    assert in_database >= {constraint.name for constraint in CONSTRAINTS}
+    assert in_database == set(REFUSED)
+
+
+def test_every_constraint_has_a_sentence_for_people() -> None:
+    for constraint in CONSTRAINTS:
+        said = str(constraint.violation_error_message)
+        assert said != BaseConstraint.default_violation_error_message, constraint.name
+        assert said.endswith("."), constraint.name
+
+
+FOLLOWS = {
+    *(("held", "released"), ("held", "expired"), ("held", "invoiced")),
+    *(("expired", "invoiced"), ("invoiced", "voided")),
+}
+
+
+def test_states_follow_each_other_as_the_contract_says_and_in_no_other_way(
+    books: None, bring_to: BringTo
+) -> None:
+    for state in ("released", "invoiced"):
+        bring_to(state, state)
+    refused = set()
+    for before, after in itertools.permutations(State.values, 2):
+        try:
+            with transaction.atomic():
+                assert Hold.objects.filter(state=before).update(state=after)
+        except IntegrityError as error:
+            if "does not go from" in str(error):
+                refused.add((before, after))
+        else:
+            pytest.fail("The state of a hold changed, and nothing else with it.")
+
+    assert refused == set(itertools.permutations(State.values, 2)) - FOLLOWS
+
+
+def test_what_a_hold_was_made_with_never_changes(books: None) -> None:
+    for column in (
+        *("broker_id", "global_id", "group_id", "event_id", "remote_id", "section", "row"),
+        *("quantity", "unit_price", "currency", "created_at", "expires_at"),
+    ):
+        said = refusal(f"UPDATE holds_hold SET {column} = {column}")
+        assert said.constraint_name == "hold_facts_fixed"
+
+
+@pytest.mark.parametrize("table", ["inventory_ledgerentry", "invoices_invoice", "invoices_void"])
+def test_facts_are_neither_changed_nor_deleted(books: None, table: str) -> None:
+    for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
+        assert refusal(statement).constraint_name == f"{table}_append_only"
+
+
+def test_hold_cannot_be_saved_as_a_whole_row(books: None) -> None:
+    for hold in Hold.objects.all():
+        with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
+            hold.save()

@@ -1,0 +1,178 @@
+"""What each call says to PostgreSQL, read from the wire: every statement, trip by trip.
+
+A trip is all that is sent before the next answer is waited for.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import close_old_connections, connection
+from psycopg.pq import Trace
+
+from inventory.models import TicketGroup
+from tests.fixtures import BringTo, DatabaseClock
+from tests.marketplace import Api
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+MESSAGE = re.compile(r"^([FB])\t\d+\t(\w+)(.*?)(?=^[FB]\t\d+\t|\Z)", re.DOTALL | re.MULTILINE)
+STATEMENTS = {
+    "usable?": r"SELECT 1",
+    "key": r"SELECT id, broker_id, .* FROM automator_apikey WHERE key_id = .*",
+    "begin": r"BEGIN ISOLATION LEVEL READ COMMITTED",
+    "limits": r"SELECT set_config\('lock_timeout', '2s', true\), .*",
+    "lock": r"SELECT [a-z_, ]+ FROM inventory_ticketgroup WHERE .* FOR NO KEY UPDATE",
+    "limits after": r"SELECT set_config\('statement_timeout', '4s', true\)",
+    "look": r"SELECT clock_timestamp\(\), .* FROM inventory_broker .* holds_hold .*",
+    "overdue": r'SELECT .* FROM "holds_hold" WHERE .* ORDER BY "holds_hold"."expires_at" ASC, .*',
+    "claim": r"INSERT INTO holds_hold .*",
+    "change": r"UPDATE holds_hold SET .*",
+    "count": r"WITH changed AS \( UPDATE inventory_ticketgroup .* INTO inventory_ledgerentry .*",
+    "invoice": r"INSERT INTO invoices_invoice .*",
+    "invoices": r'SELECT .* FROM "invoices_invoice" .*',
+    "hold": r'SELECT .* FROM "holds_hold" WHERE .*"global_id" = .*',
+    "exception": r"INSERT INTO holds_orderexception .*",
+    "commit": r"COMMIT",
+    "rollback": r"ROLLBACK",
+}
+Trips = list[list[str]]
+Heard = Callable[[Callable[[], object]], Trips]
+# How every call begins, and every call that can change something: with two more trips, one for its
+# writes and one to commit, that is six.
+KEY: Trips = [["usable?"], ["key"]]
+LOCKED: Trips = [*KEY, ["begin", "limits", "lock", "limits after"], ["look"]]
+
+
+def name(statement: str) -> str:
+    words = " ".join(statement.split())
+    return next((n for n, like in STATEMENTS.items() if re.fullmatch(like, words)), words)
+
+
+def trips(traffic: str) -> Trips:
+    """The statements in a trace of libpq. What comes from the server ends a trip."""
+    found: Trips = []
+    answered = True
+    for sender, kind, rest in MESSAGE.findall(traffic):
+        if sender == "F" and answered:
+            found.append([])
+        answered = sender == "B"
+        if kind in {"Query", "Parse"}:
+            statement = re.search(r'"(.+)"', rest.replace('""', ""), re.DOTALL)
+            assert statement
+            found[-1].append(name(statement[1]))
+    return found
+
+
+@pytest.fixture
+def heard(api: Api, tmp_path: Path) -> Heard:
+    """What a call says to PostgreSQL, from a request's first look at its connection on.
+
+    The use of the key is noted already, as in every call of a minute but the first.
+    """
+
+    def listen(call: Callable[[], object]) -> Trips:
+        api.look_up_hold("g-0")
+        close_old_connections()  # Django's own, at each request; the test client leaves it out
+        session = connection.connection.pgconn
+        with (tmp_path / "traffic").open("w+") as file:
+            session.trace(file.fileno())
+            session.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
+            call()
+            session.untrace()
+            file.seek(0)
+            return trips(file.read())
+
+    return listen
+
+
+def test_hold(api: Api, group: TicketGroup, heard: Heard) -> None:
+    assert heard(lambda: api.hold(group, 2, "g-1")) == [*LOCKED, ["claim", "count"], ["commit"]]
+
+
+def test_hold_replayed(api: Api, bring_to: BringTo, heard: Heard) -> None:
+    group = bring_to("held")
+
+    assert heard(lambda: api.hold(group, 2, "g-1")) == [*LOCKED, ["commit"]]
+
+
+def test_hold_refused(api: Api, group: TicketGroup, heard: Heard) -> None:
+    assert heard(lambda: api.hold(group, 9, "g-1")) == [*LOCKED, ["overdue"], ["rollback"]]
+
+
+def test_hold_of_what_is_not_for_sale(api: Api, group: TicketGroup, heard: Heard) -> None:
+    TicketGroup.objects.update(on_sale=False)
+
+    assert heard(lambda: api.hold(group, 2, "g-1")) == [*LOCKED, ["rollback"]]
+
+
+@pytest.mark.parametrize("overdue", [1, 3])
+def test_hold_that_needs_overdue_tickets(
+    api: Api, group: TicketGroup, database_clock: DatabaseClock, heard: Heard, overdue: int
+) -> None:
+    for number in range(overdue):
+        api.hold(group, 6 // overdue, f"g-{number}")
+    database_clock.move(900)
+
+    assert heard(lambda: api.hold(group, 6, "g-9")) == [
+        *LOCKED,
+        ["overdue"],
+        [*["change", "count"] * overdue, "claim", "count"],
+        ["commit"],
+    ]
+
+
+def test_release(api: Api, bring_to: BringTo, heard: Heard) -> None:
+    bring_to("held")
+
+    assert heard(lambda: api.release("g-1")) == [*LOCKED, ["change", "count"], ["commit"]]
+
+
+def test_release_replayed(api: Api, bring_to: BringTo, heard: Heard) -> None:
+    bring_to("released")
+
+    assert heard(lambda: api.release("g-1")) == [*LOCKED, ["commit"]]
+
+
+def test_release_of_an_unknown_id(api: Api, heard: Heard) -> None:
+    assert heard(lambda: api.release("g-1")) == [*LOCKED, ["claim"], ["commit"]]
+
+
+def test_release_refused(api: Api, bring_to: BringTo, heard: Heard) -> None:
+    bring_to("invoiced")
+
+    assert heard(lambda: api.release("g-1")) == [*LOCKED, ["exception"], ["commit"]]
+
+
+def test_invoice(api: Api, bring_to: BringTo, heard: Heard) -> None:
+    bring_to("held")
+
+    assert heard(lambda: api.invoice("o-1", "g-1")) == [
+        *LOCKED,
+        ["change", "count", "invoice"],
+        ["commit"],
+    ]
+
+
+def test_invoice_replayed(api: Api, bring_to: BringTo, heard: Heard) -> None:
+    bring_to("invoiced")
+
+    assert heard(lambda: api.invoice("o-1", "g-1")) == [*LOCKED, ["invoices"], ["commit"]]
+
+
+def test_invoice_refused(api: Api, heard: Heard) -> None:
+    assert heard(lambda: api.invoice("o-1", "g-1")) == [*LOCKED, ["exception"], ["commit"]]
+
+
+def test_look_ups(api: Api, bring_to: BringTo, heard: Heard) -> None:
+    bring_to("invoiced")
+
+    assert heard(lambda: api.look_up_hold("g-1")) == [*KEY, ["hold"]]
+    assert heard(lambda: api.look_up_invoice("o-1")) == [*KEY, ["invoices"]]
+
+
+def test_call_without_a_good_key_asks_for_nothing_else(api: Api, heard: Heard) -> None:
+    api.client.defaults["HTTP_X_API_KEY"] = f"automator_{api.key_id}_0"
+
+    assert heard(lambda: api.release("g-1")) == KEY
