@@ -47,7 +47,7 @@ class OverdueFilter(admin.SimpleListFilter):
 class HoldAdmin(OwnRowsAdmin):
     list_display = (
         *("global_id", "standing", "time_left", "age", "remote_id", "event_and_when"),
-        *("place", "quantity", "price", "order_id"),
+        *("place", "quantity", "price"),
     )
     list_filter = ("state", OverdueFilter)
     list_select_related = ("group", "event", "broker")
@@ -56,16 +56,8 @@ class HoldAdmin(OwnRowsAdmin):
     actions = ("release",)
     fields = (
         *("global_id", "standing", "time_left", "ticket_group", "event_and_when"),
-        *(
-            "place",
-            "quantity",
-            "price",
-            "total",
-            "order_id",
-            "created_at",
-            "expires_at",
-            "changed_at",
-        ),
+        *("place", "quantity", "price", "total", "order_id"),
+        *("created_at", "expires_at", "changed_at"),
     )
     empty_text = (
         "No holds yet. They come with the marketplace's hold calls: give it an API key, and the "

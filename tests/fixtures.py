@@ -101,13 +101,13 @@ class DatabaseClock:
 
     SCHEMA = """
         CREATE SCHEMA IF NOT EXISTS moved_clock;
-        CREATE TABLE IF NOT EXISTS moved_clock.moved (by interval NOT NULL);
+        CREATE TABLE IF NOT EXISTS moved_clock.moved (stopped timestamptz, by interval NOT NULL);
         DELETE FROM moved_clock.moved;
-        INSERT INTO moved_clock.moved VALUES ('0');
+        INSERT INTO moved_clock.moved VALUES (NULL, '0');
     """
     FUNCTION = """
         CREATE OR REPLACE FUNCTION moved_clock.{name}() RETURNS timestamptz LANGUAGE sql {kind}
-        AS 'SELECT pg_catalog.{name}() + by FROM moved_clock.moved'
+        AS 'SELECT coalesce(stopped, pg_catalog.{name}()) + by FROM moved_clock.moved'
     """
     FUNCTIONS = {"clock_timestamp": "VOLATILE", "statement_timestamp": "STABLE", "now": "STABLE"}
 
@@ -128,13 +128,13 @@ class DatabaseClock:
         """Move the clock on from where it stands, or back where negative."""
         self._execute("UPDATE moved_clock.moved SET by = by + make_interval(secs => %s)", seconds)
 
-    def set(self, now: datetime) -> None:
-        """Move the clock to a point in time; it goes on from there."""
-        self._execute("UPDATE moved_clock.moved SET by = %s - pg_catalog.clock_timestamp()", now)
+    def stop(self, now: datetime) -> None:
+        """Let it be `now` until the clock is moved or stopped again."""
+        self._execute("UPDATE moved_clock.moved SET stopped = %s, by = '0'", now)
 
     def restore(self) -> None:
-        """Stop the moving, on the connection of this thread."""
-        self._execute("UPDATE moved_clock.moved SET by = '0'")
+        """Let it be as late as it is again, on the connection of this thread."""
+        self._execute("UPDATE moved_clock.moved SET stopped = NULL, by = '0'")
         self._execute("RESET search_path")
 
     def _execute(self, statement: str, *parameters: float | datetime) -> None:

@@ -65,9 +65,12 @@ class Model:
             return 409, "not_for_sale", {}
         overdue = [hold for hold in self.overdue() if hold.remote_id == remote_id]
         for count in range(len(overdue) + 1):
-            answer = self.judged(remote_id, quantity, gone=overdue[:count])
+            answer = self.judged(remote_id, quantity, gone := overdue[:count])
             if answer[0] == 201:
-                self.expire(overdue[:count])
+                for spared in overdue[: count - 1][::-1]:
+                    fewer = [hold for hold in gone if hold is not spared]
+                    gone = fewer if self.judged(remote_id, quantity, fewer)[0] == 201 else gone
+                self.expire(gone)
                 self.holds[global_id] = Hold(remote_id, quantity, self.now + self.lifetime, "held")
                 break
         return answer

@@ -8,7 +8,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from automator.models import User
+from automator.models import ApiKey, User
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -94,6 +94,12 @@ class Staff(Client):
     def send(self, path: str, form: Fields, **values: Any) -> "Answer":
         """Send a form that was opened before."""
         return self.post(path, {**form, **values})
+
+    def make_key(self, **values: str) -> tuple[str, str]:
+        """The page that shows a new API key, and the key; empty where none was made."""
+        page = self.fill_in(page_of(ApiKey, "add"), name="TEvo", **values).content.decode()
+        key = re.search(r"automator_[0-9a-f]{12}_[0-9a-f]{64}", page)
+        return page, key[0] if key else ""
 
     def act(self, action: str, *rows: models.Model, at: str = "", **answers: str) -> list[str]:
         """Choose rows of a list and an action, say yes to what it asks; the messages after it."""

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
@@ -16,42 +15,12 @@ from django.urls import reverse
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
-from inventory.tenancy import OwnRowsAdmin
 from invoices.models import Invoice
-from tests.factories import (
-    ApiKeyFactory,
-    BrokerFactory,
-    EventFactory,
-    TicketGroupFactory,
-    UserFactory,
-)
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
+from tests.factories import BrokerFactory, UserFactory
 from tests.staff import Staff, page_of
+from tests.two_brokers import MODELS, book, owner, theirs
 
 pytestmark = pytest.mark.django_db
-
-MODELS: list[Any] = [
-    *(Broker, Event, TicketGroup, LedgerEntry),
-    *(Hold, OrderException, Invoice, ApiKey),
-]
-
-
-def book(name: str) -> Broker:
-    """A broker whose every text begins with the name: stock, a hold, a sale, an exception."""
-    broker = BrokerFactory(name=f"{name} Tickets")
-    event = EventFactory(broker=broker, name=f"{name} Live", venue=f"{name} Hall")
-    group = TicketGroupFactory(
-        broker=broker, event=event, remote_id=f"{name}-r", section=f"{name} 211"
-    )
-    api = Api(broker)
-    api.hold(group, 2, f"{name}-g-1")
-    api.hold(group, 2, f"{name}-g-2")
-    api.invoice(f"{name}-o", f"{name}-g-2")
-    api.release(f"{name}-g-2")
-    ApiKeyFactory(broker=broker, name=f"{name} key")
-    UserFactory(broker=broker, username=f"{name}-user")
-    return broker
 
 
 @pytest.fixture
@@ -71,19 +40,6 @@ def other(db: None) -> Broker:
 @pytest.fixture
 def staff(own: Broker, other: Broker) -> Staff:
     return Staff(User.objects.get(username="alpha-user"))
-
-
-def theirs(model: Any) -> Any:
-    """A row of the other broker."""
-    return next(row for row in model.objects.all() if "omega" in owner(row).name)
-
-
-def owner(row: Any) -> Broker:
-    if isinstance(row, Broker):
-        return row
-    owned = row.group if isinstance(row, LedgerEntry) else row
-    broker: Broker = owned.broker
-    return broker
 
 
 def links(page: str, address: str) -> set[str]:
@@ -188,122 +144,27 @@ def autocomplete(staff: Staff, model: str, field: str, term: str = "") -> Any:
     return staff.get(reverse("admin:autocomplete"), names)
 
 
-@pytest.mark.parametrize("term", ["", "Live", "omega"])
-def test_autocomplete_offers_own_events_alone(staff: Staff, own: Broker, term: str) -> None:
-    found = json.loads(autocomplete(staff, "ticketgroup", "event", term).content)["results"]
-
-    mine = [str(own.events.get().pk)] if term != "omega" else []
-    assert [choice["id"] for choice in found] == mine
-
-
-@pytest.mark.parametrize(
-    ("model", "field"), [("ticketgroup", "broker"), ("event", "broker"), ("ledgerentry", "group")]
-)
-def test_autocomplete_of_other_fields_is_refused(staff: Staff, model: str, field: str) -> None:
-    answer = autocomplete(staff, model, field)
-
-    assert answer.status_code in {200, 403}
-    assert "omega" not in answer.content.decode()
+def test_autocomplete_offers_own_events_alone(staff: Staff, own: Broker) -> None:
+    mine = str(own.events.get().pk)
+    for term, found in {"": [mine], "Live": [mine], "omega": []}.items():
+        answer = json.loads(autocomplete(staff, "ticketgroup", "event", term).content)
+        assert [choice["id"] for choice in answer["results"]] == found
 
 
-def test_forms_offer_no_other_broker(staff: Staff, own: Broker) -> None:
+def test_autocomplete_of_other_fields_is_refused(staff: Staff) -> None:
+    fields = {"ticketgroup": "broker", "event": "broker", "ledgerentry": "group", "broker": "name"}
+    for model, field in fields.items():
+        answer = autocomplete(staff, model, field)
+        assert answer.status_code in {200, 403}
+        assert "omega" not in answer.content.decode()
+
+
+def test_forms_offer_no_other_broker(staff: Staff, own: Broker, other: Broker) -> None:
     for model in (Event, TicketGroup, ApiKey):
         assert "omega" not in staff.page(page_of(model, "add"))
         assert staff.open_form(page_of(model, "add"))["broker"] == [str(own.pk)]
-
-
-@pytest.mark.parametrize("model", [Event, TicketGroup, ApiKey])
-def test_nothing_can_be_added_for_another_broker(
-    staff: Staff, other: Broker, unchanged: Unchanged, model: Any
-) -> None:
-    fields: dict[Any, dict[str, Any]] = {
-        Event: {"name": "New", "venue": "New"},
-        ApiKey: {"name": "New"},
-        TicketGroup: {
-            "event": other.events.get().pk,
-            "remote_id": "r",
-            "section": "1",
-            "row": "1",
-            "seats": "1-2",
-            "price": "1",
-        },
-    }
-    before = model.objects.count()
-    with unchanged():
-        answer = staff.fill_in(page_of(model, "add"), broker=other.pk, **fields[model])
-
-    assert "not one of the available choices" in answer.content.decode()
-    assert model.objects.count() == before
-
-
-def test_group_cannot_be_moved_to_the_event_of_another_broker(
-    staff: Staff, own: Broker, other: Broker, unchanged: Unchanged
-) -> None:
-    group = TicketGroupFactory(broker=own, event=own.events.get())
-    with unchanged():
-        answer = staff.fill_in(page_of(group), event=other.events.get().pk)
-
-    assert "not one of the available choices" in answer.content.decode()
-
-
-@pytest.mark.parametrize("model", [Event, TicketGroup])
-def test_row_of_another_broker_cannot_be_changed(
-    staff: Staff, own: Broker, unchanged: Unchanged, model: Any
-) -> None:
-    form = staff.open_form(page_of(model.objects.get(broker=own)))
-    row = theirs(model)
-    before = model.objects.filter(pk=row.pk).values().get()
-    with unchanged():
-        answer = staff.send(page_of(row), form, name="Mine", price="1.00")
-
-    assert answer.status_code == 302
-    assert model.objects.filter(pk=row.pk).values().get() == before
-
-
-ACTIONS = [(Hold, "release"), (Invoice, "void"), (OrderException, "resolve"), (ApiKey, "revoke")]
-
-
-@pytest.mark.parametrize(("model", "action"), ACTIONS)
-def test_action_on_rows_of_another_broker_does_nothing(
-    staff: Staff, unchanged: Unchanged, model: Any, action: str
-) -> None:
-    rows = [row.pk for row in model.objects.all() if "omega" in owner(row).name]
-    before = list(model.objects.order_by("pk").values())
-    chosen = {"action": action, "_selected_action": rows, "reason": "Mine", "note": "Mine"}
-    with unchanged():
-        asked = staff.post(page_of(model), {**chosen, "index": "0"}, follow=True)
-        said = staff.confirm(chosen, model)
-
-    assert "omega" not in asked.content.decode()
-    assert said == ["None of these is there any more."]
-    assert [row for row in model.objects.order_by("pk").values() if row["id"] in rows] == [
-        row for row in before if row["id"] in rows
-    ]
-
-
-def test_brokers_and_users_are_not_a_broker_users_to_change(
-    staff: Staff, own: Broker, other: Broker
-) -> None:
-    before = [*Broker.objects.values(), *User.objects.exclude(pk=staff.user.pk).values()]
-    fields = {"name": "Mine", "hold_lifetime": "1", "currency": "USD", "time_zone": "UTC"}
-    answers = [
-        *(staff.post(page_of(row), fields) for row in (own, other)),
-        staff.post(page_of(Broker, "add"), fields),
-        staff.get(page_of(User)),
-        staff.get(page_of(User, "add")),
-        staff.get(page_of(staff.user)),
-        staff.post(page_of(staff.user), {"broker": other.pk, "is_superuser": "on"}),
-        staff.get(reverse("admin:auth_user_password_change", args=[staff.user.pk])),
-    ]
-
-    assert {answer.status_code for answer in answers} == {403}
-    assert [*Broker.objects.values(), *User.objects.exclude(pk=staff.user.pk).values()] == before
-
-
-def test_key_of_another_broker_gives_no_way_in(staff: Staff, own: Broker) -> None:
-    staff.fill_in(page_of(ApiKey, "add"), name="Mine")
-
-    assert ApiKey.objects.latest("id").broker == own
+    asked_for = f"event={other.events.get().pk}&broker={other.pk}"
+    assert "omega" not in staff.page(f"{page_of(TicketGroup, 'add')}?{asked_for}")
 
 
 @pytest.mark.parametrize("permitted", [True, False])
@@ -321,15 +182,6 @@ def test_staff_without_a_broker_see_nothing_whatever_their_permissions(
         for address in (page_of(model), page_of(model, "add"), page_of(row)):
             assert staff.get(address).status_code == 403, address
     assert autocomplete(staff, "ticketgroup", "event").status_code == 403
-
-
-def test_permissions_of_django_give_a_broker_user_no_more(staff: Staff, other: Broker) -> None:
-    staff.user.user_permissions.set(Permission.objects.all())
-
-    assert staff.get(page_of(User)).status_code == 403
-    assert staff.get(page_of(other)).status_code == 302
-    assert staff.get(page_of(theirs(Hold))).status_code == 302
-    assert staff.get(page_of(Hold.objects.first() or Hold(), "delete")).status_code == 403
 
 
 def test_user_who_is_not_staff_is_asked_to_log_in(own: Broker) -> None:
@@ -365,30 +217,3 @@ def test_superuser_sees_the_rows_of_all_brokers(own: Broker, other: Broker) -> N
         page = boss.page(page_of(model))
         assert "alpha" in page
         assert "omega" in page
-
-
-def test_every_page_confines_a_broker_user(own: Broker, rf: Any) -> None:
-    """What is registered later is confined too, or is for superusers alone."""
-    everything = Permission.objects.all()
-    mine, nobodys = rf.get("/"), rf.get("/")
-    mine.user, nobodys.user = UserFactory(), UserFactory(broker=None)
-    for request in (mine, nobodys):
-        request.user.user_permissions.set(everything)
-    for model, model_admin in admin.site._registry.items():
-        assert not any(model_admin.get_model_perms(nobodys).values()), model
-        assert not model_admin.has_module_permission(nobodys), model
-        if isinstance(model_admin, OwnRowsAdmin):
-            assert not model_admin.get_queryset(nobodys).exists(), model
-        else:
-            assert not any(model_admin.get_model_perms(mine).values()), model
-            assert not model_admin.has_module_permission(mine), model
-
-
-def test_every_model_with_a_broker_leads_to_it(db: None) -> None:
-    for model, model_admin in admin.site._registry.items():
-        if isinstance(model_admin, OwnRowsAdmin) and model is not Broker:
-            path = model_admin.broker_lookup.split("__")
-            field: Any = model
-            for name in path:
-                field = field._meta.get_field(name).related_model
-            assert field is Broker

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import OutputWrapper
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
@@ -50,11 +49,12 @@ def first_run(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, folder: Path
 ) -> Iterator[str]:
     """What the first run prints. It is made once; each test rolls back what it does to it."""
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settings, "DEMO_DIR", folder)
-        patch.setattr(
-            settings, "PASSWORD_HASHERS", ["django.contrib.auth.hashers.MD5PasswordHasher"]
-        )
+    # Not by monkeypatch: Django keeps the hashers, and only hears of a change from its own hand.
+    fast = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    with (
+        django_db_blocker.unblock(),
+        override_settings(DEMO_DIR=folder, PASSWORD_HASHERS=fast),
+    ):
         yield prepare()
         call_command("flush", interactive=False, verbosity=0)
 

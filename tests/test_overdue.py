@@ -40,12 +40,12 @@ def test_hold_is_not_freed_before_its_time(
     api.hold(group, 2, "g-1")
     expires_at = Hold.objects.get().expires_at
     assert expires_at
-    database_clock.set(expires_at - timedelta(seconds=5))
+    database_clock.stop(expires_at - timedelta(microseconds=1))
 
     with unchanged():
         assert api.hold(group, 6, "g-2").json()["available"] == 4
         assert expire(batch=10, caller=SWEEP) == 0
-    database_clock.set(expires_at)
+    database_clock.stop(expires_at)
     assert api.hold(group, 6, "g-2").status_code == 201
 
 
@@ -139,6 +139,17 @@ def test_sweep_expires_what_is_overdue_and_writes_who_did_it(api: Api, bring_to:
     assert states() == {"g-1": "expired", "g-2": "held"}
     entry = LedgerEntry.objects.filter(group=group).latest("number")
     assert (entry.effect, entry.asked_by, entry.request_id) == ("expired", SWEEP.name, "")
+
+
+def test_sweep_expires_a_hold_at_its_time(
+    api: Api, group: TicketGroup, database_clock: DatabaseClock
+) -> None:
+    api.hold(group, 2, "g-1")
+    expires_at = Hold.objects.get().expires_at
+    assert expires_at
+    database_clock.stop(expires_at)
+
+    assert expire(batch=10, caller=SWEEP) == 1
 
 
 def test_sold_tickets_are_never_expired(

@@ -1,0 +1,51 @@
+"""Two brokers with everything a broker can have, told apart by their every text."""
+
+from typing import Any
+
+from automator.models import ApiKey
+from holds.models import Hold, OrderException
+from inventory.models import Broker, Event, LedgerEntry, TicketGroup
+from invoices.models import Invoice
+from tests.factories import (
+    ApiKeyFactory,
+    BrokerFactory,
+    EventFactory,
+    TicketGroupFactory,
+    UserFactory,
+)
+from tests.marketplace import Api
+
+MODELS: list[Any] = [
+    *(Broker, Event, TicketGroup, LedgerEntry),
+    *(Hold, OrderException, Invoice, ApiKey),
+]
+
+
+def book(name: str) -> Broker:
+    """A broker whose every text begins with the name: stock, a hold, a sale, an exception."""
+    broker = BrokerFactory(name=f"{name} Tickets")
+    event = EventFactory(broker=broker, name=f"{name} Live", venue=f"{name} Hall")
+    group = TicketGroupFactory(
+        broker=broker, event=event, remote_id=f"{name}-r", section=f"{name} 211"
+    )
+    api = Api(broker)
+    api.hold(group, 2, f"{name}-g-1")
+    api.hold(group, 2, f"{name}-g-2")
+    api.invoice(f"{name}-o", f"{name}-g-2")
+    api.release(f"{name}-g-2")
+    ApiKeyFactory(broker=broker, name=f"{name} key")
+    UserFactory(broker=broker, username=f"{name}-user")
+    return broker
+
+
+def theirs(model: Any) -> Any:
+    """A row of the other broker."""
+    return next(row for row in model.objects.all() if "omega" in owner(row).name)
+
+
+def owner(row: Any) -> Broker:
+    if isinstance(row, Broker):
+        return row
+    owned = row.group if isinstance(row, LedgerEntry) else row
+    broker: Broker = owned.broker
+    return broker
