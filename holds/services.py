@@ -55,6 +55,8 @@ def place(
             raise TicketGroupNotFound
         if not group.on_sale:
             raise NotForSale("The broker has taken the ticket group off sale.")
+        if not group.listed:
+            raise NotForSale("The ticket group has vanished from the broker's book.")
         if seen.past:
             raise NotForSale("The event is past.")
         positions, overdue = _find_tickets(group, seen, quantity)

@@ -105,7 +105,7 @@ class AvailabilityFilter(admin.SimpleListFilter):
             case "sold_out":
                 return queryset.sold_out()  # type: ignore[attr-defined, no-any-return]
             case "off_sale":
-                return queryset.filter(on_sale=False)
+                return queryset.off_sale()  # type: ignore[attr-defined, no-any-return]
         return queryset
 
 

@@ -11,11 +11,22 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from inventory.imports import Import, ImportRow
 from inventory.ledger import Caller, Effect, LedgerEntry
 from inventory.seats import SplitRule
 from inventory.transactions import short_transaction
 
-__all__ = ["Broker", "Caller", "Effect", "Event", "LedgerEntry", "StockType", "TicketGroup"]
+__all__ = [
+    "Broker",
+    "Caller",
+    "Effect",
+    "Event",
+    "Import",
+    "ImportRow",
+    "LedgerEntry",
+    "StockType",
+    "TicketGroup",
+]
 
 # The ids of the contract: printable ASCII with no space and no slash.
 WIRE_ID = r"^[!-.0-~]{1,128}$"
@@ -150,15 +161,23 @@ class TicketGroupQuerySet(models.QuerySet["TicketGroup"]):
         """Every ticket is sold."""
         return self.filter(quantity__gt=0, sold=models.F("quantity"))
 
+    def claimed(self) -> Self:
+        """Some tickets are held or sold."""
+        return self.exclude(held=0, sold=0)
+
     def with_holds(self) -> Self:
         """Some tickets are held now."""
         return self.filter(held__gt=0)
 
+    def off_sale(self) -> Self:
+        """Taken off sale by hand, or vanished from the broker's book."""
+        return self.filter(Q(on_sale=False) | Q(listed=False))
+
     def for_sale(self) -> Self:
-        """On sale, with free tickets, for an event that is not past."""
+        """On sale and listed, with free tickets, for an event that is not past."""
         claimed = models.F("held") + models.F("sold")
         past = Q(event__past_at__lte=Now())
-        return self.filter(on_sale=True, quantity__gt=claimed).exclude(past)
+        return self.filter(on_sale=True, listed=True, quantity__gt=claimed).exclude(past)
 
 
 class TicketGroupManager(models.Manager.from_queryset(TicketGroupQuerySet)):  # type: ignore[misc]
@@ -250,7 +269,12 @@ class TicketGroup(models.Model):
     )
     public_notes = models.CharField(max_length=1000, blank=True)
     internal_notes = models.CharField(max_length=1000, blank=True)
-    on_sale = models.BooleanField(default=True)
+    on_sale = models.BooleanField(default=True, help_text="Off: you took it off sale yourself.")
+    listed = models.BooleanField(
+        default=True,
+        editable=False,
+        help_text="Whether the broker's latest book has it. What has vanished is off sale.",
+    )
 
     held = models.IntegerField(default=0, editable=False)
     sold = models.IntegerField(default=0, editable=False)

@@ -33,6 +33,19 @@ def copy_of_hold(**changes: object) -> str:
     return copy("holds_hold", **other | changes)
 
 
+def an_import(**changes: object) -> str:
+    """A statement that inserts an import with these changes."""
+    texts = dict.fromkeys(("asked_by", "file_name", "format", "quantities", "problem"), "")
+    lists: dict[str, list[str]] = {"fields": [], "ignored": [], "not_kept": [], "events": []}
+    counts = dict.fromkeys(("new", "changed", "unchanged", "refused", "vanished", "applied"), 0)
+    facts = {"id": 0, "broker_id": 0, "state": "checked", "started_at": "2026-11-23T12:00:00Z"}
+    row = {**texts, **lists, **counts, **facts, "snapshot": False, "strict": False, **changes}
+    return (
+        "INSERT INTO inventory_import"
+        f" SELECT (jsonb_populate_record(NULL::inventory_import, '{json.dumps(row)}')).*"
+    )
+
+
 # What is refused, by the name of what refuses it. The books are those of the fixture.
 REFUSED = {
     "apikey_key_id_unique": copy("automator_apikey"),
@@ -55,6 +68,8 @@ REFUSED = {
     "hold_state_known": copy_of_hold(state="lost"),
     "hold_tombstone_holds_nothing": copy_of_hold(remote_id=None),
     "holds_hold_append_only": "DELETE FROM holds_hold",
+    "import_applied_within_checked": an_import(applied=1),
+    "import_state_known": an_import(state="lost"),
     "inventory_ledgerentry_append_only": "UPDATE inventory_ledgerentry SET tickets = 1",
     "invoice_total_adds_up": copy("invoices_invoice", total="1.00"),
     "invoices_invoice_append_only": "UPDATE invoices_invoice SET late = true",

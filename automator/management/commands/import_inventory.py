@@ -1,0 +1,137 @@
+"""Getting a broker's book in: checked as a whole first, then applied in short batches."""
+
+from argparse import ArgumentTypeError
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from holds import import_apply, import_check
+from inventory.book import FORMATS
+from inventory.imports import Import, ImportState, Quantities, Verdict
+from inventory.models import Broker, Caller
+
+CALLER = Caller("command import_inventory")
+# How many refused rows and differences are printed; the admin has all of the refused ones.
+SHOWN = 20
+
+
+def readable(text: str) -> Path:
+    """An argument that is a file."""
+    path = Path(text)
+    if not path.is_file():
+        raise ArgumentTypeError(f"there is no file {text}")
+    return path
+
+
+class Command(BaseCommand):
+    """Run it as often as you like: a book that changes nothing writes nothing."""
+
+    help = "Import a broker's book from a CSV file of a point-of-sale system."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Whose book, which file, and how it is to be understood."""
+        parser.add_argument("broker", metavar="BROKER", help="the broker's name")
+        parser.add_argument("file", metavar="FILE", type=readable)
+        parser.add_argument(
+            "--format", choices=sorted(FORMATS), help="default: recognised from the headers"
+        )
+        parser.add_argument(
+            "--snapshot",
+            action="store_true",
+            help="the file is the whole book: what it does not have goes off sale",
+        )
+        parser.add_argument(
+            "--confirm",
+            action="store_true",
+            help="take a snapshot that is empty or has fewer than half of what is listed",
+        )
+        parser.add_argument(
+            "--quantities",
+            choices=Quantities.values,
+            default=Quantities.ALL.value,
+            help="what a quantity counts where tickets have no seat numbers: all of them, or only"
+            " the free ones (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--strict", action="store_true", help="refuse the whole file for one refused row"
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print what would change and change nothing"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Check the file, apply it, and print what happened.
+
+        Raises:
+            CommandError: the broker is unknown, or the file is refused as a whole.
+        """
+        try:
+            broker = Broker.objects.get(name=options["broker"])
+        except Broker.DoesNotExist:
+            names = ", ".join(Broker.objects.values_list("name", flat=True)) or "none yet"
+            raise CommandError(
+                f"There is no broker {options['broker']!r}. There are: {names}."
+            ) from None
+        with options["file"].open("rb") as stream:
+            book = import_check.check(
+                stream,
+                broker=broker,
+                file_name=options["file"].name,
+                asked_by=CALLER.name,
+                format=options["format"],
+                snapshot=options["snapshot"],
+                strict=options["strict"],
+                quantities=Quantities(options["quantities"]),
+                confirmed=options["confirm"],
+                progress=self.progress,
+            )
+        self.report(book)
+        if book.state == ImportState.REFUSED:
+            raise CommandError(f"{book.problem} Nothing was changed.")
+        if options["dry_run"]:
+            import_apply.drop(book)
+            self.stdout.write("A dry run: nothing was changed.")
+            return
+        import_apply.apply(book, caller=CALLER, progress=self.progress)
+        self.progress("", 0, 0)
+        if book.state != ImportState.DONE:
+            raise CommandError(
+                f"Stopped after {book.applied} of {book.to_apply}: calls keep the other ticket "
+                "groups locked. Run the same command again."
+            )
+        self.stdout.write(f"Applied {book.applied} of {book.to_apply}.")
+
+    def report(self, book: Import) -> None:
+        """What the file says, and the first of its differences and refused rows."""
+        self.progress("", 0, 0)
+        if book.ignored:
+            self.stdout.write(f"Unknown columns, ignored: {', '.join(book.ignored)}.")
+        if book.not_kept:
+            self.stdout.write(f"Known columns that are not kept: {', '.join(book.not_kept)}.")
+        refused = book.rows.filter(verdict=Verdict.REFUSED)
+        for row in refused[:SHOWN]:
+            self.stderr.write(f"line {row.line}: {' '.join(row.problems)}")
+        if book.refused > SHOWN:
+            self.stderr.write(f"and {book.refused - SHOWN} more refused rows.")
+        for line in import_check.preview(book, SHOWN):
+            self.stdout.write(line)
+        if book.format:
+            self.stdout.write(
+                f"{book.format}: {book.rows_read} rows: {book.new} new, {book.changed} changed,"
+                f" {book.unchanged} unchanged, {book.refused} refused"
+                + (f"; {book.vanished} vanished from the book." if book.snapshot else ".")
+            )
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """On a terminal, show how far the work is; an empty stage clears it."""
+        if not self.stderr.isatty():
+            return
+        text = stage
+        if stage and total:
+            full = 30 * done // total
+            text = f"{stage} [{'#' * full}{'.' * (30 - full)}] {done} of {total}"
+        elif stage:
+            text = f"{stage} {done} rows"
+        self.stderr.write(f"\r\033[K{text}", str, ending="")
+        self.stderr.flush()

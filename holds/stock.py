@@ -1,0 +1,73 @@
+"""Changing the stock of a ticket group while some of its tickets are claimed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from holds.models import Hold
+from inventory import seats
+from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
+from inventory.restock import Claim, restocked
+
+# Further than any position: where claims wait while their places change, so that no two of them
+# ever overlap on the way.
+_ASIDE = 1_000_000_000
+
+
+def claims_of(group_ids: Sequence[int]) -> dict[int, list[Claim]]:
+    """The live claims of ticket groups, by group."""
+    found: dict[int, list[Claim]] = {}
+    live = Hold.objects.live().filter(group_id__in=group_ids).order_by("id")
+    for group_id, global_id, quantity, labels in live.values_list(
+        "group_id", "global_id", "quantity", "seats"
+    ):
+        found.setdefault(group_id, []).append(Claim(global_id, quantity, tuple(labels)))
+    return found
+
+
+def restock(
+    group: TicketGroup,
+    listed: Sequence[str],
+    quantity: int,
+    *,
+    claims: Sequence[Claim],
+    free_only: bool = False,
+    now: datetime,
+    caller: Caller,
+) -> bool:
+    """Give a locked ticket group the listed seats and quantity, claims kept; say if it changed.
+
+    `claims` are its live ones, read after the lock. Their positions follow their seats. Raises
+    Contradiction before anything is written.
+    """
+    labels, total = restocked(listed, quantity, claims=claims, free_only=free_only)
+    if (labels, total) == (group.seats, group.quantity):
+        return False
+    more = total - group.quantity
+    numbered = [claim for claim in claims if claim.seats]
+    with connection.cursor() as cursor:
+        if numbered:
+            cursor.execute(
+                "UPDATE holds_hold SET positions = int4range(lower(positions) + %s,"
+                " upper(positions) + %s) WHERE group_id = %s AND positions IS NOT NULL",
+                (_ASIDE, _ASIDE, group.id),
+            )
+        cursor.execute(
+            "UPDATE inventory_ticketgroup SET seats = %s, quantity = %s WHERE id = %s",
+            (labels, total, group.id),
+        )
+        for claim in numbered:
+            place = seats.find(labels, claim.seats)
+            if place is None:
+                raise ValueError(f"{claim.global_id} lost its seats")  # restocked() rules it out
+            cursor.execute(
+                "UPDATE holds_hold SET positions = int4range(%s, %s)"
+                " WHERE broker_id = %s AND global_id = %s",
+                (place.start, place.stop, group.broker_id, claim.global_id),
+            )
+    group.seats, group.quantity = labels, total
+    LedgerEntry.objects.record(
+        Effect.STOCKED, group_id=group.id, tickets=more, seats=labels, now=now, caller=caller
+    )
+    return True
