@@ -105,13 +105,13 @@ def test_accept_that_lets_json_in_is_answered(api: Api, group: TicketGroup, acce
 def test_too_many_calls_are_rate_limited(
     api: Api, group: TicketGroup, settings: Settings, unchanged: Unchanged
 ) -> None:
-    settings.API_CALLS_PER_MINUTE = 30
+    settings.API_CALLS_PER_MINUTE = 1
     assert api.hold(group, 2, "g-1").status_code == 201
     with unchanged():
         answer = api.hold(group, 2, "g-2")
 
     assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
-    assert answer["Retry-After"] == "2"
+    assert 50 < int(answer["Retry-After"]) <= 60
     assert Api(BrokerFactory()).look_up_hold("g-1").status_code == 404
 
 

@@ -120,15 +120,17 @@ def test_only_what_is_held_is_expired(
 
 @alone
 def test_a_hold_is_not_expired_before_its_time(
-    api: Api, bring_to: BringTo, database_clock: DatabaseClock, unchanged: Unchanged
+    api: Api, group: TicketGroup, database_clock: DatabaseClock
 ) -> None:
-    bring_to("held")
-    database_clock.move(api.broker.hold_lifetime - 5)
+    api.hold(group, 2, "g-1")
+    database_clock.move(5)
+    api.hold(group, 2, "g-2")
 
-    with unchanged():
-        assert holds.expire(batch=10, caller=SWEEP) == 0
+    database_clock.move(api.broker.hold_lifetime - 10)
+    assert holds.expire(batch=10, caller=SWEEP) == 0
     database_clock.move(5)
     assert holds.expire(batch=10, caller=SWEEP) == 1
+    assert list(expired()) == ["g-1"]
 
 
 @alone

@@ -214,6 +214,33 @@ def test_after_a_release_of_an_unknown_id_its_hold_does_not_stand(
     assert pair.free == 2
 
 
+@pytest.mark.parametrize("call", ["release", "invoice"])
+def test_a_hold_that_comes_while_its_id_is_looked_for_is_found(
+    pair: TicketGroup, api: Api, rivals: Rivals, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    looking = Pause()
+
+    def pause_the_first() -> None:
+        if not looking.reached.is_set():
+            looking()
+
+    before(monkeypatch, claims, "view", pause_the_first)
+    calls: dict[str, Callable[[], Answer]] = {
+        "release": lambda: api.release("g-1"),
+        "invoice": lambda: api.invoice("o-1", "g-1"),
+    }
+
+    answer = rivals.start(calls[call])  # has locked nothing: there is no such hold
+    looking.reached.wait(PATIENCE)
+    [holding] = apis(api.broker, 1)
+    assert holding.hold(pair, 2, "g-1").status_code == 201
+    looking.go_on.set()
+
+    assert answer.result(PATIENCE).json()["quantity"] == 2
+    assert effects() == [("g-1", "held"), ("g-1", f"{call}d")]
+    assert agrees()
+
+
 def test_without_a_unique_id_a_hold_stands_after_its_release(
     broker: Broker,
     pair: TicketGroup,

@@ -55,7 +55,7 @@ steps = st.builds(
         [
             *("hold", "hold_what_may_be_held", "hold_what_may_be_held", "hold_again"),
             *("invoice", "invoice", "invoice", "release", "void", "wait", "wait", "sweep"),
-            *("hold_the_unknown", "take_off_sale_or_put_back"),
+            *("hold_the_unknown", "take_off_sale_or_put_back", "hold_and_let_it_expire"),
         ]
     ),
     global_id=st.sampled_from(GLOBAL_IDS),
@@ -107,6 +107,11 @@ class Marketplace(RuleBasedStateMachine):
         unused = [each for each in GLOBAL_IDS if each not in self.model.holds]
         if sizes and unused:
             self.place(step.remote_id, sizes[step.quantity % len(sizes)], unused[0])
+
+    def hold_and_let_it_expire(self, step: Step) -> None:
+        self.hold_what_may_be_held(step)
+        self.wait(step._replace(thirds=3))
+        self.sweep(step)
 
     def hold_again(self, step: Step) -> None:
         hold = self.model.holds.get(step.global_id)
