@@ -14,6 +14,7 @@ from tests.factories import BrokerFactory, TicketGroupFactory
 from tests.fixtures import BringTo
 from tests.marketplace import Api
 from tests.programs import PATIENCE, Program
+from tests.proxy import Proxy
 from tests.rivals import Rivals, database_url, somebody_locks
 
 # In an order in which the clock that one of them moves does not touch the others.
@@ -102,6 +103,19 @@ def test_it_waits_for_nobody_and_for_as_long_as_it_takes(group: TicketGroup) -> 
         assert cursor.fetchone() == ("0",)
     with connection.cursor() as cursor:
         cursor.execute("RESET statement_timeout")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_database_is_one_clear_line_and_exit_code_2(rivals: Rivals) -> None:
+    def without_database() -> int:
+        connection.settings_dict = network.settings
+        with pytest.raises(CommandError, match=r"The database cannot be used: .*\Z") as raised:
+            audit_inventory()
+        return raised.value.returncode
+
+    with Proxy() as network:
+        network.go_away()
+        assert rivals.start(without_database).result(PATIENCE) == 2
 
 
 @pytest.mark.django_db

@@ -242,7 +242,7 @@ def test_a_database_that_is_away_for_a_while_is_waited_for(
     with Proxy() as network, real_command("--every", "1", url=network.url) as command:
         command.expect("Nothing was overdue.")
         network.go_away()
-        command.expect("The database is away, trying again in 1 s: ")
+        command.expect("The database cannot be used, trying again in 1 s: ")
         overdue(broker, database_clock, 1)
         network.come_back()
         command.expect("1 hold expired.")
@@ -255,7 +255,7 @@ def test_a_database_that_is_away_for_a_while_is_waited_for(
 def test_once_only_a_database_that_is_away_is_one_clear_line(db: None, rivals: Rivals) -> None:
     def without_database() -> None:
         connection.settings_dict = network.settings
-        with pytest.raises(CommandError, match=r"The database is away: .*\Z"):
+        with pytest.raises(CommandError, match=r"The database cannot be used: .*\Z"):
             expire_holds()
 
     with Proxy() as network:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, ProgrammingError
 
 from automator import audit
 from automator.books import Check
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         """Print a line for each difference, or one sentence.
 
         Raises:
-            CommandError: there are differences (exit code 1), or the database is away (2).
+            CommandError: there are differences (exit code 1), or the database cannot be used (2).
         """
         found = 0
         try:
@@ -27,9 +27,9 @@ class Command(BaseCommand):
                     found += 1
                     self.stdout.write(f"{difference.check}: {difference.line}")
                 groups, holds, entries = audit.extent()
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, ProgrammingError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise CommandError(f"The database is away: {reason}", returncode=2) from error
+            raise CommandError(f"The database cannot be used: {reason}", returncode=2) from error
         finally:
             self.progress(None)
         extent = ", ".join(

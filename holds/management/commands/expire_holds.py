@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, ProgrammingError, connection
 from django.utils import timezone
 
 from holds import services
@@ -20,8 +20,8 @@ from inventory.transactions import OutcomeUnknown
 CALLER = Caller("command expire_holds")
 PAUSE = 0.02  # seconds between batches, in which the calls that wait for a lock get it
 LOOK = 0.2  # seconds within which a stop is noticed
-# What may have gone wrong with the database that the next round can mend.
-AWAY = (OperationalError, InterfaceError, OutcomeUnknown)
+# The database is away, was lost at COMMIT, or is not migrated: the next round may find it mended.
+TROUBLE = (OperationalError, InterfaceError, OutcomeUnknown, ProgrammingError)
 
 
 def at_least_one(text: str) -> int:
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         """Expire once, or again and again.
 
         Raises:
-            CommandError: the database is away, and no next round would mend that.
+            CommandError: the database cannot be used, and no next round would mend that.
         """
         if options["dry_run"] and options["every"]:
             raise CommandError("--dry-run looks once: leave --every out.")
@@ -70,8 +70,8 @@ class Command(BaseCommand):
             return
         try:
             self.look() if options["dry_run"] else self.say(self.expire(options["batch"]))
-        except AWAY as error:
-            raise CommandError(f"The database is away: {first_line(error)}") from error
+        except TROUBLE as error:
+            raise CommandError(f"The database cannot be used: {first_line(error)}") from error
 
     def look(self) -> None:
         """Print what is overdue by the database's clock, the longest first."""
@@ -102,13 +102,15 @@ class Command(BaseCommand):
         return f"{counted(expired)} expired." if expired else "Nothing was overdue."
 
     def go_on(self, batch: int, every: int) -> None:
-        """One round and one line after another, until stopped. A database that is away returns."""
+        """A round and a line after another until stopped; a database that is away comes back."""
         while not self.stopped:
             try:
                 line = self.expire(batch)
-            except AWAY as error:
+            except TROUBLE as error:
                 connection.close()
-                line = f"The database is away, trying again in {every} s: {first_line(error)}"
+                line = (
+                    f"The database cannot be used, trying again in {every} s: {first_line(error)}"
+                )
             self.say(f"{timezone.now():%Y-%m-%d %H:%M:%S} {line}")
             self.rest(every)
         self.say("Stopped.")
