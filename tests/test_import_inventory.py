@@ -273,7 +273,7 @@ def test_other_brokers_group_of_the_same_remote_id_is_not_touched(book: Book) ->
 
 
 def test_unknown_broker_is_named(book: Book) -> None:
-    with pytest.raises(CommandError, match="There is no broker 'Nobody'"):
+    with pytest.raises(CommandError, match="There is no broker named 'Nobody'"):
         call_command("import_inventory", "Nobody", str(BOOKS / "tevo.csv"))
 
 

@@ -7,8 +7,8 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from automator.management.brokers import broker_named
 from automator.models import ApiKey
-from inventory.models import Broker
 
 
 class Command(BaseCommand):
@@ -53,16 +53,6 @@ class Command(BaseCommand):
             str,
         )
         self.stdout.write(whole)
-
-
-def broker_named(name: str) -> Broker:
-    """The broker, or a CommandError that helps to find it."""
-    broker = Broker.objects.filter(name=name).first()
-    if broker:
-        return broker
-    names = ", ".join(Broker.objects.values_list("name", flat=True))
-    there_are = f"There are: {names}." if names else "There is none yet: manage.py create_broker."
-    raise CommandError(f"There is no broker named {name!r}. {there_are}")
 
 
 def end_of(expires: str | None) -> datetime | None:

@@ -6,10 +6,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from automator.management.brokers import broker_named
 from holds import import_apply, import_check
 from inventory.book import FORMATS
 from inventory.imports import Import, ImportState, Quantities, Verdict
-from inventory.models import Broker, Caller
+from inventory.models import Caller
 
 CALLER = Caller("command import_inventory")
 # How many refused rows and differences are printed; the admin has all of the refused ones.
@@ -66,13 +67,7 @@ class Command(BaseCommand):
         Raises:
             CommandError: the broker is unknown, or the file is refused as a whole.
         """
-        try:
-            broker = Broker.objects.get(name=options["broker"])
-        except Broker.DoesNotExist:
-            names = ", ".join(Broker.objects.values_list("name", flat=True)) or "none yet"
-            raise CommandError(
-                f"There is no broker {options['broker']!r}. There are: {names}."
-            ) from None
+        broker = broker_named(options["broker"])
         with options["file"].open("rb") as stream:
             book = import_check.check(
                 stream,
