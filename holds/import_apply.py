@@ -9,7 +9,15 @@ from django.db.models import F
 from django.utils import timezone
 
 from holds.claims import clock
-from holds.import_check import ALWAYS, OPTIONAL, Progress, compared, judged, no_progress
+from holds.import_check import (
+    ALWAYS,
+    OPTIONAL,
+    Progress,
+    compared,
+    counts_free,
+    no_progress,
+    require_place,
+)
 from holds.stock import claims_of, restock
 from inventory.event_match import Listed, match
 from inventory.imports import Import, ImportRow, ImportState, Verdict
@@ -231,7 +239,16 @@ def _change_claimed(
         group = groups[row.group_id]
         live = claims.get(group.id, [])
         try:
-            seats, quantity = judged(row, group, live, book)
+            require_place(row, group, live)
+            restock(
+                group,
+                row.seats,
+                row.quantity,
+                claims=live,
+                free_only=counts_free(book),
+                now=now,
+                caller=caller,
+            )
         except Contradiction as error:
             row.verdict, row.problems = Verdict.REFUSED, [str(error)]
             refused += 1
@@ -240,7 +257,6 @@ def _change_claimed(
             TicketGroup.objects.filter(id=group.id).update(
                 event_id=row.event_id, listed=True, **facts
             )
-            restock(group, seats, quantity, claims=live, now=now, caller=caller)
             done += 1
         row.applied = True
         row.save(update_fields=["verdict", "problems", "applied"])

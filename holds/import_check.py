@@ -226,24 +226,27 @@ def judged(
 ) -> tuple[list[str], int]:
     """Seats and quantity of a group with claims once the row is applied.
 
-    Raises Contradiction where the row would move a claim to another event, section or row, lose
-    it or tear it apart.
+    Raises Contradiction where the row would move a claim, lose it or tear it apart.
     """
-    if claims:
-        there = ((group.event_id, group.section, group.row), (row.event_id, row.section, row.row))
-        if there[0] != there[1]:
-            names = ", ".join(claim.global_id for claim in claims[:3])
-            raise Contradiction(
-                f"Event, section or row would change under the claim {names}: it is {group.event}, "
-                f"section {group.section}, row {group.row}. Release or void it first, or correct "
-                "the file."
-            )
-    return restocked(
-        row.seats,
-        row.quantity,
-        claims=claims,
-        free_only=book.quantities == Quantities.FREE,
-    )
+    require_place(row, group, claims)
+    return restocked(row.seats, row.quantity, claims=claims, free_only=counts_free(book))
+
+
+def require_place(row: ImportRow, group: TicketGroup, claims: list[Claim]) -> None:
+    """Raise Contradiction where the row would move a claim to another event, section or row."""
+    stays = (group.event_id, group.section, group.row) == (row.event_id, row.section, row.row)
+    if claims and not stays:
+        names = ", ".join(claim.global_id for claim in claims[:3])
+        raise Contradiction(
+            f"Event, section or row would change under the claim {names}: it is {group.event}, "
+            f"section {group.section}, row {group.row}. Release or void it first, or correct "
+            "the file."
+        )
+
+
+def counts_free(book: Import) -> bool:
+    """Whether a quantity in the file counts only free tickets."""
+    return book.quantities == Quantities.FREE
 
 
 def compared(book: Import) -> list[str]:
