@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from automator.books import CHECKS, Check
-from holds.models import LIVE, State
+from holds.models import BY_HAND, LIVE, State
 from inventory.ledger import CHANGES, Effect
 
 TOMBSTONE = "tombstone"
@@ -26,6 +26,7 @@ HISTORIES: dict[str, tuple[tuple[Effect, ...], ...]] = {
 }
 PARAMETERS: dict[str, Any] = {
     "live": list(LIVE),
+    "by_hand": BY_HAND,
     "effects": [effect.value for effect in CHANGES],
     "per_quantity": [change[0] for change in CHANGES.values()],
     "per_held": [change[1] for change in CHANGES.values()],

@@ -249,15 +249,31 @@ def sales() -> str:
     " {invoiced_quantity} at {invoiced_price}, {total} in all."
 )
 def amounts() -> str:
-    """An invoice is of the order id, the tickets and the price of its hold."""
+    """An invoice is of the order id, the tickets and, unless by hand, the price of its hold."""
     return """
         SELECT h.name, h.order_id, h.quantity, h.unit_price || ' ' || h.currency AS price,
             i.order_id AS invoiced_order_id, i.quantity AS invoiced_quantity,
             i.unit_price || ' ' || i.currency AS invoiced_price, i.total
         FROM hold h JOIN invoices_invoice i ON i.hold_id = h.id
-        WHERE (i.order_id, i.quantity, i.unit_price, i.currency, i.total) IS DISTINCT FROM
-            (h.order_id, h.quantity, h.unit_price, h.currency, h.quantity * h.unit_price)
+        WHERE (i.order_id, i.quantity, i.currency, i.total) IS DISTINCT FROM
+                (h.order_id, h.quantity, h.currency, h.quantity * i.unit_price)
+            OR (i.unit_price <> h.unit_price AND NOT starts_with(h.global_id, %(by_hand)s))
         ORDER BY h.id
+    """
+
+
+@check("Hold {name}: voided with its {quantity} tickets gone, but they did not leave the group.")
+def gone() -> str:
+    """Where the tickets of a voided sale are gone, the ledger takes them out of stock next."""
+    return """
+        SELECT h.name, h.quantity FROM invoices_void v
+        JOIN invoices_invoice i ON i.id = v.invoice_id
+        JOIN hold h ON h.id = i.hold_id
+        JOIN inventory_ledgerentry e ON e.group_id = h.group_id AND e.global_id = h.global_id
+            AND e.effect = 'voided'
+        LEFT JOIN inventory_ledgerentry o ON o.group_id = e.group_id AND o.number = e.number + 1
+            AND o.effect = 'stocked' AND o.tickets = -h.quantity
+        WHERE NOT v.back_to_stock AND o.id IS NULL ORDER BY h.id
     """
 
 

@@ -7,6 +7,7 @@ sent together.
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import wraps
 from typing import NamedTuple, ParamSpec, TypeVar
 
@@ -35,6 +36,15 @@ class View(NamedTuple):
     currency: str
     claimed: list[range]
     excepted: bool
+
+
+class Terms(NamedTuple):
+    """Until when tickets are held, at what price each, and what staff wrote down beside."""
+
+    expires_at: datetime
+    unit_price: Decimal
+    customer: str = ""
+    note: str = ""
 
 
 class ClaimMoved(Exception):
@@ -123,8 +133,13 @@ def claim(
     positions: range | None,
     seen: View,
     caller: Caller,
+    terms: Terms | None = None,
 ) -> Hold:
-    """Hold tickets of a locked group. Raises IntegrityError where the database says no."""
+    """Hold tickets of a locked group, on the broker's usual `terms` unless staff give others.
+
+    Raises IntegrityError where the database says no.
+    """
+    terms = terms or Terms(seen.now + timedelta(seconds=seen.hold_lifetime), group.price)
     hold = Hold(
         broker_id=group.broker_id,
         global_id=global_id,
@@ -134,12 +149,14 @@ def claim(
         quantity=quantity,
         section=group.section,
         row=group.row,
-        unit_price=group.price,
         currency=seen.currency,
         state=State.HELD,
         created_at=seen.now,
         changed_at=seen.now,
-        expires_at=seen.now + timedelta(seconds=seen.hold_lifetime),
+        expires_at=terms.expires_at,
+        unit_price=terms.unit_price,
+        customer=terms.customer,
+        note=terms.note,
         **_seated(group, positions),
     )
     with one_trip():

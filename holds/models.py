@@ -1,4 +1,4 @@
-"""Holds: claims on tickets of a group, each from a marketplace's one hold call."""
+"""Holds: claims on tickets of a group, from a marketplace's hold call or by staff's hand."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -13,7 +13,11 @@ from django.db.models.functions import Now
 from holds.exceptions import OrderException, Reason
 from inventory.models import WIRE_ID, Broker, Event, TicketGroup
 
-__all__ = ["LIVE", "Hold", "OrderException", "Reason", "State"]
+__all__ = ["BY_HAND", "LIVE", "Hold", "OrderException", "Reason", "State"]
+
+# How the global id of a hold by staff begins. No call can name one: the contract's ids have no
+# slash.
+BY_HAND = "staff/"
 
 
 class State(models.TextChoices):
@@ -36,6 +40,10 @@ class HoldQuerySet(models.QuerySet["Hold"]):
     def live(self) -> Self:
         """Holds that claim their tickets, whether held or invoiced."""
         return self.filter(state__in=LIVE)
+
+    def by_hand(self) -> Self:
+        """Those that staff made: for customers, and sales outside the marketplace."""
+        return self.filter(global_id__startswith=BY_HAND)
 
     def overdue(self) -> Self:
         """Past their time by the database's clock, and held until they are expired."""
@@ -85,6 +93,8 @@ class Hold(models.Model):
     expires_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()
     order_id = models.CharField(max_length=128, null=True)  # noqa: DJ001  none until invoiced
+    customer = models.CharField(max_length=200, blank=True, help_text="Whom staff hold them for.")
+    note = models.CharField(max_length=1000, blank=True)
 
     objects = HoldQuerySet.as_manager()
 
@@ -113,9 +123,15 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(
                 name="hold_global_id_printable",
-                condition=Q(global_id__regex=WIRE_ID),
+                condition=Q(global_id__regex=WIRE_ID)
+                | Q(global_id__regex=f"^{BY_HAND}[0-9a-f]{{16}}$"),
                 violation_error_message="A global id is 1 to 128 printable ASCII characters "
                 "with no space and no slash.",
+            ),
+            models.CheckConstraint(
+                name="hold_customer_by_hand",
+                condition=Q(customer="", note="") | Q(global_id__startswith=BY_HAND),
+                violation_error_message="Only a hold by hand has a customer and a note.",
             ),
             models.CheckConstraint(
                 name="hold_state_known",
@@ -174,7 +190,12 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.global_id
+        return f"{self.global_id} for {self.customer}" if self.customer else self.global_id
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether staff made it, outside the marketplace's calls."""
+        return self.global_id.startswith(BY_HAND)
 
     @property
     def range(self) -> range:

@@ -3,8 +3,6 @@
 Each is one short transaction: lock the ticket group, look again, decide, write, commit.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 from holds import claims
@@ -15,15 +13,9 @@ from holds.errors import (
     HoldReleased,
     SaleVoided,
 )
+from holds.finding import by_rule, with_room
 from holds.models import Hold, OrderException, Reason, State
-from inventory import seats
-from inventory.errors import (
-    InsufficientTickets,
-    NotForSale,
-    Refusal,
-    SplitNotAllowed,
-    TicketGroupNotFound,
-)
+from inventory.errors import NotForSale, TicketGroupNotFound
 from inventory.models import Caller, Effect, TicketGroup
 from inventory.transactions import one_trip
 
@@ -59,7 +51,7 @@ def place(
             raise NotForSale("The ticket group has vanished from the broker's book.")
         if seen.past:
             raise NotForSale("The event is past.")
-        positions, overdue = _find_tickets(group, seen, quantity)
+        positions, overdue = with_room(group, seen, by_rule(group, quantity))
         with one_trip():
             for hold in overdue:
                 claims.change(hold, Effect.EXPIRED, now=seen.now, caller=caller)
@@ -87,61 +79,6 @@ def _repeated(hold: Hold, remote_id: str, quantity: int) -> Hold:
         case State.VOIDED:
             raise SaleVoided
     return hold
-
-
-def _find_tickets(
-    group: TicketGroup, seen: claims.View, quantity: int
-) -> tuple[range | None, Sequence[Hold]]:
-    """The positions to hold (None without seat numbers), and the overdue holds to expire first.
-
-    The longest overdue first, and none that this hold can do without. The refusal is that of the
-    group with all of them expired.
-    """
-
-    def choose(freed: Sequence[Hold]) -> range | None:
-        claimed = seats.free_runs(seen.claimed, [hold.range for hold in freed])
-        free = group.free + sum(hold.quantity for hold in freed)
-        return _choose(group, claimed, free, quantity)
-
-    try:
-        return choose(()), ()
-    except (InsufficientTickets, SplitNotAllowed) as error:
-        refusal: Refusal = error
-    overdue = list(Hold.objects.overdue_of([group.id], seen.now))
-    for count in range(1, len(overdue) + 1):
-        freed = overdue[:count]
-        try:
-            positions = choose(freed)
-        except (InsufficientTickets, SplitNotAllowed) as error:
-            refusal = error
-            continue
-        for hold in reversed(overdue[: count - 1]):
-            without = [other for other in freed if other is not hold]
-            with suppress(InsufficientTickets, SplitNotAllowed):
-                positions, freed = choose(without), without
-        return positions, freed
-    raise refusal
-
-
-def _choose(group: TicketGroup, claimed: Sequence[range], free: int, quantity: int) -> range | None:
-    rule, custom = seats.SplitRule(group.split_rule), group.split_quantities
-    runs = seats.free_runs(seats.rows(group.seats), claimed) if group.seats else [range(free)]
-    if quantity > free:
-        raise InsufficientTickets(
-            f"{quantity} tickets were asked for, {free} are free.", available=free
-        )
-    if not seats.allows(rule, quantity, free=free, custom=custom):
-        allowed = seats.allowed_quantities(runs, rule=rule, free=free, custom=custom)
-        raise SplitNotAllowed(
-            f"The split rule does not let {quantity} of {free} free tickets go.",
-            allowed_quantities=allowed,
-        )
-    positions = seats.choose(runs, quantity, rule=rule, custom=custom)
-    if positions is None:
-        raise InsufficientTickets(
-            f"{free} tickets are free, but not {quantity} next to each other.", available=free
-        )
-    return positions if group.seats else None
 
 
 @claims.settled

@@ -1,12 +1,13 @@
-"""Invoices: sales to the marketplace, and what undoes one. Rows of both never change."""
+"""Invoices: sales to the marketplace or by hand, and what undoes one. No row ever changes."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import connection, models
 from django.db.models import F, Q
 
-from holds.models import Hold
+from holds.models import BY_HAND, Hold
 from inventory.models import Broker
 
 # Who buys what TEvo's calls sell (FIELD section 1).
@@ -17,8 +18,13 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     """Reads for look-ups and lists."""
 
     def of_order(self, *, broker_id: int, order_id: str) -> list["Invoice"]:
-        """The invoices of an order id, with their holds: an order can have several lines."""
-        invoices = self.filter(broker_id=broker_id, order_id=order_id)
+        """The invoices of a marketplace's order id, with their holds: it can have several lines.
+
+        What staff sold elsewhere under such a reference is not the marketplace's to know.
+        """
+        invoices = self.filter(broker_id=broker_id, order_id=order_id).exclude(
+            hold__global_id__startswith=BY_HAND
+        )
         return list(invoices.select_related("hold").order_by("id"))
 
     def of_hold(self, hold: Hold) -> "Invoice":
@@ -27,18 +33,30 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         invoice.hold = hold
         return invoice
 
-    def issue(self, hold: Hold, *, now: datetime, late: bool) -> "Invoice":
-        """Write the invoice of a hold that has just been sold. By hand: it is the hot path."""
-        if hold.unit_price is None or hold.order_id is None:
+    def issue(
+        self,
+        hold: Hold,
+        *,
+        now: datetime,
+        late: bool = False,
+        buyer: str = BUYER,
+        unit_price: Decimal | None = None,
+    ) -> "Invoice":
+        """Write the invoice of a hold that has just been sold, at its price or the one given.
+
+        In SQL: it is the hot path.
+        """
+        price = hold.unit_price if unit_price is None else unit_price
+        if price is None or hold.order_id is None:
             raise ValueError(f"{hold} has no price or no order id and cannot be invoiced")
         invoice = Invoice(
             broker_id=hold.broker_id,
             order_id=hold.order_id,
             hold=hold,
-            buyer=BUYER,
+            buyer=buyer,
             quantity=hold.quantity,
-            unit_price=hold.unit_price,
-            total=hold.unit_price * hold.quantity,
+            unit_price=price,
+            total=price * hold.quantity,
             currency=hold.currency,
             late=late,
             invoiced_at=now,
@@ -54,7 +72,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
 
 class Invoice(models.Model):
-    """A sale: one hold, sold to the marketplace under its order id."""
+    """A sale of one hold: to the marketplace under its order id, or by hand under a reference."""
 
     broker = models.ForeignKey(
         Broker, on_delete=models.PROTECT, related_name="invoices", db_index=False
@@ -91,6 +109,9 @@ class Void(models.Model):
 
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="void")
     reason = models.CharField(max_length=1000)
+    back_to_stock = models.BooleanField(
+        default=True, help_text="Off: the tickets are gone, and left the ticket group."
+    )
     voided_by = models.CharField(max_length=200)
     voided_at = models.DateTimeField()
 

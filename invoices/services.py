@@ -5,6 +5,7 @@ from typing import NamedTuple
 from holds import claims
 from holds.errors import HoldNotFound, HoldReleased, SaleVoided
 from holds.models import Hold, OrderException, Reason, State
+from holds.stock import claims_of, restock
 from inventory import seats
 from inventory.errors import Refusal
 from inventory.models import Caller, Effect, TicketGroup
@@ -125,17 +126,32 @@ def _sell(hold: Hold, effect: Effect, seen: claims.View, order_id: str, caller: 
     return Outcome(sale, replayed=False)
 
 
-def void(sale: Invoice, *, reason: str, caller: Caller) -> Void:
+def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Caller) -> Void:
     """Undo a sale on staff's word: its tickets go back to stock, the invoice stays on record.
 
-    Raises SaleVoided if that was done before.
+    Unless `back_to_stock` the tickets are gone: they leave the ticket group in the same moment, so
+    that nobody can hold them in between. Raises SaleVoided if it was voided before.
     """
     broker_id, global_id = sale.broker_id, sale.hold.global_id
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
         seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
-        if seen.hold is None or seen.hold.state != State.INVOICED:
+        hold = seen.hold
+        if group is None or hold is None or hold.state != State.INVOICED:
             raise SaleVoided
-        claims.change(seen.hold, Effect.VOIDED, now=seen.now, caller=caller)
+        claims.change(hold, Effect.VOIDED, now=seen.now, caller=caller)
+        if not back_to_stock:
+            restock(
+                group,
+                [label for label in group.seats if label not in hold.seats],
+                group.quantity - hold.quantity,
+                claims=claims_of([group.id]).get(group.id, []),
+                now=seen.now,
+                caller=caller,
+            )
         return Void.objects.create(
-            invoice=sale, reason=reason, voided_by=caller.name, voided_at=seen.now
+            invoice=sale,
+            reason=reason,
+            back_to_stock=back_to_stock,
+            voided_by=caller.name,
+            voided_at=seen.now,
         )

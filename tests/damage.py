@@ -179,6 +179,10 @@ DAMAGE = {
         f"UPDATE invoices_void SET invoice_id = (SELECT id FROM invoices_invoice WHERE {SALE})",
         {"sales"},
     ),
+    "tickets that are gone and still there": (
+        "UPDATE invoices_void SET back_to_stock = false",
+        {"gone"},
+    ),
     "the order id": (
         f"UPDATE invoices_invoice SET order_id = 'o-2' WHERE {SALE}",
         {"amounts"},

@@ -36,7 +36,8 @@ def copy_of_hold(**changes: object) -> str:
 def an_import(**changes: object) -> str:
     """A statement that inserts an import with these changes."""
     texts = dict.fromkeys(("asked_by", "file_name", "format", "quantities", "problem"), "")
-    lists: dict[str, list[str]] = {"fields": [], "ignored": [], "not_kept": [], "events": []}
+    names = ("fields", "headers", "ignored", "not_kept", "events")
+    lists: dict[str, list[str]] = {name: [] for name in names}
     counts = dict.fromkeys(("new", "changed", "unchanged", "refused", "vanished", "applied"), 0)
     facts = {"id": 0, "broker_id": 0, "state": "checked", "started_at": "2026-11-23T12:00:00Z"}
     row = {**texts, **lists, **counts, **facts, "snapshot": False, "strict": False, **changes}
@@ -56,6 +57,7 @@ REFUSED = {
     "event_unique": """
         INSERT INTO inventory_event (broker_id, name, venue, date, time, time_zone)
         SELECT broker_id, name, venue, date, time, time_zone FROM inventory_event""",
+    "hold_customer_by_hand": copy_of_hold(customer="Jane Doe"),
     "hold_expires_after_creation": copy_of_hold(expires_at="2000-01-01T00:00:00Z"),
     "hold_facts_fixed": "UPDATE holds_hold SET quantity = quantity",
     "hold_global_id_printable": copy_of_hold(global_id="a b"),
@@ -64,6 +66,8 @@ REFUSED = {
     "hold_positions_while_live": copy_of_hold(state="held"),
     "hold_seats_claimed_once": copy("holds_hold", global_id="g-other"),
     "hold_seats_match_quantity": copy_of_hold(quantity=3),
+    "hold_seats_stay": """
+        UPDATE inventory_ticketgroup SET seats = '{1,2,3,4,5,6}'; SET CONSTRAINTS ALL IMMEDIATE""",
     "hold_state_follows": "UPDATE holds_hold SET state = 'held' WHERE state = 'expired'",
     "hold_state_known": copy_of_hold(state="lost"),
     "hold_tombstone_holds_nothing": copy_of_hold(remote_id=None),
@@ -180,10 +184,26 @@ def test_states_follow_each_other_as_the_contract_says_and_in_no_other_way(
 def test_what_a_hold_was_made_with_never_changes(books: None) -> None:
     for column in (
         *("broker_id", "global_id", "group_id", "event_id", "remote_id", "section", "row"),
-        *("quantity", "unit_price", "currency", "created_at", "expires_at"),
+        *("quantity", "unit_price", "currency", "created_at", "expires_at", "customer", "note"),
     ):
         said = refusal(f"UPDATE holds_hold SET {column} = {column}")
         assert said.constraint_name == "hold_facts_fixed"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE inventory_ticketgroup SET seats = '{12,7,8,9,10,11}'",
+        "UPDATE inventory_ticketgroup SET seats = '{}'",
+        "UPDATE holds_hold SET positions = '[2,4)' WHERE global_id = 'held'",
+        "UPDATE holds_hold SET seats = '{8,7}' WHERE global_id = 'held'",
+        copy("holds_hold", global_id="g-other", positions="[2,4)"),
+    ],
+)
+def test_live_claim_keeps_the_seats_it_was_given(books: None, statement: str) -> None:
+    said = refusal(f"{statement}; SET CONSTRAINTS ALL IMMEDIATE")
+
+    assert said.constraint_name == "hold_seats_stay"
 
 
 @pytest.mark.parametrize("table", ["inventory_ledgerentry", "invoices_invoice", "invoices_void"])

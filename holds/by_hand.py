@@ -1,0 +1,109 @@
+"""What staff do outside the marketplace's calls: hold tickets of a group for a customer.
+
+The same lock, claims, ledger and constraints as the calls. A split rule and "off sale" bind the
+marketplace, not the broker's own staff.
+"""
+
+import secrets
+from contextlib import AbstractContextManager
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from holds import claims
+from holds.finding import by_staff, with_room
+from holds.models import BY_HAND, Hold
+from holds.services import Outcome
+from inventory.errors import Refusal, TicketGroupNotFound
+from inventory.models import Caller, Effect, TicketGroup
+
+
+class Wanted(NamedTuple):
+    """Which tickets of which group: the seats that are named, or else any `quantity` together.
+
+    `global_id` is that of the form, so that one that is sent twice has one effect.
+    """
+
+    global_id: str
+    broker_id: int
+    group_id: int
+    quantity: int
+    seats: tuple[str, ...] = ()
+
+
+def new_global_id() -> str:
+    """An id for a form that holds or sells tickets by hand. No call can name it."""
+    return f"{BY_HAND}{secrets.token_hex(8)}"
+
+
+@claims.settled
+def hold(
+    wanted: Wanted,
+    *,
+    until: datetime,
+    unit_price: Decimal,
+    customer: str,
+    note: str = "",
+    caller: Caller,
+) -> Outcome:
+    """Hold tickets for a `customer` until a time, at the price of one that was agreed.
+
+    Overdue holds of the group are expired where their tickets are needed. Raises
+    TicketGroupNotFound, InsufficientTickets, or Refusal for a time that is past and for a form
+    that had another effect before. Then nothing has changed.
+    """
+    with locked(wanted) as group:
+        seen = claims.view(broker_id=wanted.broker_id, global_id=wanted.global_id, group=group)
+        if seen.hold:
+            return Outcome(repeated(seen.hold, wanted), replayed=True)
+        if until <= seen.now:
+            raise Refusal("That time is past: give a later one.")
+        terms = claims.Terms(until, unit_price, customer, note)
+        return Outcome(take(wanted, group, seen=seen, terms=terms, caller=caller), replayed=False)
+
+
+def locked(wanted: Wanted) -> AbstractContextManager[TicketGroup | None]:
+    """Lock the ticket group whose tickets are wanted."""
+    group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked(
+        "id = %s AND broker_id = %s", wanted.group_id, wanted.broker_id
+    )
+    return group
+
+
+def repeated(hold: Hold, wanted: Wanted) -> Hold:
+    """The hold that the same form made before. Raises Refusal where it asked for other tickets."""
+    same = (hold.group_id, hold.quantity) == (wanted.group_id, wanted.quantity)
+    if not same or (wanted.seats and set(hold.seats) != set(wanted.seats)):
+        raise Refusal("This form was sent before, for other tickets. Open it anew.")
+    return hold
+
+
+def take(
+    wanted: Wanted,
+    group: TicketGroup | None,
+    *,
+    seen: claims.View,
+    terms: claims.Terms,
+    caller: Caller,
+) -> Hold:
+    """Hold the wanted tickets of their locked group, in the transaction of a service.
+
+    Raises TicketGroupNotFound or InsufficientTickets.
+    """
+    if group is None:
+        raise TicketGroupNotFound
+    choose = by_staff(group, wanted.quantity, wanted.seats)
+    positions, overdue = with_room(group, seen, choose)
+    for other in overdue:
+        claims.change(other, Effect.EXPIRED, now=seen.now, caller=caller)
+    claims.claim(
+        group,
+        global_id=wanted.global_id,
+        quantity=wanted.quantity,
+        positions=positions,
+        seen=seen,
+        caller=caller,
+        terms=terms,
+    )
+    # As it is stored: with an id, which a call has no need of.
+    return Hold.objects.get(broker_id=wanted.broker_id, global_id=wanted.global_id)
