@@ -22,7 +22,8 @@ from rest_framework.response import Response
 
 from automator import openapi
 from automator.json_body import MOST_BYTES
-from automator.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, AnswerRenderer, Problem
+from automator.problem_answers import AnswerRenderer
+from automator.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, Problem
 
 COMMON = {problem.code for problem in (*ANYWHERE, *WITH_BODY)}
 

@@ -9,7 +9,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from automator import logs, problems
+from automator import logs, problem_answers, problems
 
 logger = logging.getLogger("automator.access")
 
@@ -38,7 +38,8 @@ class RequestMiddleware:
             response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
             if response.get("Content-Type", "").startswith("text/html"):
                 response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-            if problems.is_api(request):  # a cache on the way would answer one caller for another
+            # A cache on the way would answer one caller for another.
+            if problem_answers.is_api(request):
                 response.setdefault("Cache-Control", "no-store")
             facts = {
                 "method": request.method,
@@ -55,8 +56,8 @@ class RequestMiddleware:
     def answer(self, request: HttpRequest) -> HttpResponse:
         """The answer of the project, or the refusal of an API call over plain HTTP."""
         plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
-        if plain and problems.is_api(request):
-            refusal = problems.response(request, problems.HTTPS_REQUIRED)
+        if plain and problem_answers.is_api(request):
+            refusal = problem_answers.response(request, problems.HTTPS_REQUIRED)
             refusal["Content-Length"] = str(len(refusal.content))  # as CommonMiddleware would
             return refusal
         return self.get_response(request)

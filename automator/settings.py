@@ -204,10 +204,10 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["automator.authentication.HasApiKey"],
     "DEFAULT_THROTTLE_CLASSES": ["automator.throttling.CallsPerMinute"],
     "DEFAULT_PARSER_CLASSES": ["automator.json_body.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["automator.problems.AnswerRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["automator.problem_answers.AnswerRenderer"],
     "DEFAULT_SCHEMA_CLASS": "automator.openapi.CallSchema",
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS answers 405 as any other method that is not there
-    "EXCEPTION_HANDLER": "automator.problems.answer",
+    "EXCEPTION_HANDLER": "automator.problem_answers.answer",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,

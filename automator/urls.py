@@ -19,6 +19,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", docs.home),
 ]
-handler400 = "automator.problems.bad_request"
-handler404 = "automator.problems.not_found"
-handler500 = "automator.problems.server_error"
+handler400 = "automator.problem_answers.bad_request"
+handler404 = "automator.problem_answers.not_found"
+handler500 = "automator.problem_answers.server_error"

@@ -7,18 +7,22 @@ import pytest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from automator import problems
+from automator import problem_answers
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
+from inventory.imports import Import
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
 from invoices.models import Invoice
 from tests.factories import ApiKeyFactory, EventFactory, TicketGroupFactory, UserFactory
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
+from tests.uploads import HEADER, line, text, upload
 
 pytestmark = pytest.mark.django_db
 
-LISTS: list[Any] = [Broker, Event, TicketGroup, LedgerEntry, Hold, OrderException, Invoice, ApiKey]
+LISTS: list[Any] = [
+    *(Broker, Event, TicketGroup, LedgerEntry, Hold, OrderException, Invoice, ApiKey, Import)
+]
 
 
 @pytest.fixture
@@ -67,6 +71,9 @@ def attacked(api: Api, broker: Broker) -> TicketGroup:
     api.release(ATTACK)
     api.invoice(ATTACK, f"{ATTACK}2")
     ApiKeyFactory(broker=broker, name=ATTACK)
+    lines = line(ATTACK, event=ATTACK, section="<i>"), line(f"{ATTACK}3", quantity=ATTACK)
+    clerk = Staff(UserFactory(broker=broker, username=ATTACK))
+    upload(clerk, text(*lines, header=f"{HEADER},{ATTACK}"), ATTACK)
     return group
 
 
@@ -104,7 +111,9 @@ def test_pages_run_and_style_nothing_in_place(
         for model in (*LISTS, User)
         for address in (page_of(model), page_of(model.objects.first()))
     ]
-    pages += [boss.page(page_of(model, "add")) for model in (Event, TicketGroup, ApiKey, User)]
+    pages += [
+        boss.page(page_of(model, "add")) for model in (Event, TicketGroup, ApiKey, User, Import)
+    ]
     pages += [boss.page("/admin/"), Client().get(reverse("admin:login")).content.decode()]
     pages.append(staff.make_key()[0])
     inline = re.compile(r"<script(?![^>]* src=)[^>]*>\s*\S|<style|\sstyle=|\son\w+=", re.IGNORECASE)
@@ -126,7 +135,7 @@ def test_errors_are_pages_of_our_own(staff: Staff, group: TicketGroup) -> None:
         "You may not do that": staff.get(page_of(Hold, "add")),
         "That request makes no sense here": staff.get(f"{page_of(Hold)}?group__cost__gt=1"),
         "This form is too old": strict.post(reverse("admin:login"), {"username": "x"}),
-        "Something went wrong": problems.server_error(RequestFactory().get("/admin/")),
+        "Something went wrong": problem_answers.server_error(RequestFactory().get("/admin/")),
     }
 
     assert [answer.status_code for answer in answers.values()] == [404, 403, 400, 403, 500]
