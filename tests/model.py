@@ -63,21 +63,29 @@ class Model:
             return 404, "ticket_group_not_found", {}
         if not self.groups[remote_id].on_sale:
             return 409, "not_for_sale", {}
+        return self.place(global_id, remote_id, quantity)
+
+    def place(
+        self, global_id: str, remote_id: str, quantity: int, *, staff: bool = False
+    ) -> Answer:
         overdue = [hold for hold in self.overdue() if hold.remote_id == remote_id]
         for count in range(len(overdue) + 1):
-            answer = self.judged(remote_id, quantity, gone := overdue[:count])
+            answer = self.judged(remote_id, quantity, gone := overdue[:count], staff=staff)
             if answer[0] == 201:
                 for spared in overdue[: count - 1][::-1]:
                     fewer = [hold for hold in gone if hold is not spared]
-                    gone = fewer if self.judged(remote_id, quantity, fewer)[0] == 201 else gone
+                    does = self.judged(remote_id, quantity, fewer, staff=staff)[0] == 201
+                    gone = fewer if does else gone
                 self.expire(gone)
                 self.holds[global_id] = Hold(remote_id, quantity, self.now + self.lifetime, "held")
                 break
         return answer
 
-    def judged(self, remote_id: str, quantity: int, gone: Collection[Hold]) -> Answer:
+    def judged(
+        self, remote_id: str, quantity: int, gone: Collection[Hold], *, staff: bool = False
+    ) -> Answer:
         group, (free, _) = self.groups[remote_id], self.free(remote_id, gone)
-        if quantity <= free and not group.allows(quantity, free):
+        if quantity <= free and not staff and not group.allows(quantity, free):
             sizes = [size for size in range(1, free + 1) if group.allows(size, free)]
             allowed = [size for size in sizes if self.fits(remote_id, size, gone)]
             return 409, "split_not_allowed", {"allowed_quantities": allowed}
@@ -118,6 +126,14 @@ class Model:
         if hold.state == "invoiced":
             return "replayed" if hold.order == order else "order_conflict"
         return REFUSED.get(hold.state, "")
+
+    def void(self, global_id: str, *, gone: bool) -> None:
+        hold = self.holds[global_id]
+        hold.state = "voided"
+        if gone:
+            group = self.groups[hold.remote_id]
+            group.quantity -= hold.quantity
+            group.seats = tuple(seat for seat in group.seats if seat not in hold.seats)
 
     def overdue(self) -> list[Hold]:
         held = [h for h in self.holds.values() if h.state == "held" and h.expires <= self.now]

@@ -1,6 +1,9 @@
 """Random calls, a moving clock and the sweep against a model of the contract."""
 
 from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hypothesis.strategies as st
@@ -15,10 +18,14 @@ from hypothesis.stateful import (
 )
 
 from automator.audit import differences
+from holds import by_hand, claims
 from holds import services as holds
-from holds.models import Hold, OrderException
+from holds.by_hand import Wanted, new_global_id
+from holds.models import BY_HAND, Hold, OrderException
+from inventory.errors import InsufficientTickets
 from inventory.models import Caller, TicketGroup
 from invoices import services as invoices
+from invoices.by_hand import Sale, sell, sell_held
 from invoices.models import Invoice
 from tests.factories import BrokerFactory, TicketGroupFactory
 from tests.fixtures import DatabaseClock
@@ -33,6 +40,8 @@ SEATS = [(1, 2, 3, 4, 5, 6), (1, 2, 3, 7, 8, 9), ()]
 RULES = ["any", "none", "never_leave_one", "pairs", "custom"]
 # Few, so that calls meet.
 GLOBAL_IDS = ["g-1", "g-2", "g-3", "g-4", "g-5", "g-6"]
+STAFF = Caller("user staff")
+SALE = Sale("By phone", "s-1", Decimal(50))
 groups = st.builds(
     lambda rule, seats: Group(rule, 6, seats), st.sampled_from(RULES), st.sampled_from(SEATS)
 )
@@ -55,6 +64,7 @@ steps = st.builds(
         [
             *("hold", "hold_what_may_be_held", "hold_what_may_be_held", "hold_again"),
             *("invoice", "invoice", "invoice", "release", "void", "wait", "wait", "sweep"),
+            *("hold_by_hand", "sell_by_hand", "sell_what_is_held_by_hand", "void"),
             *("hold_the_unknown", "take_off_sale_or_put_back", "hold_and_let_it_expire"),
         ]
     ),
@@ -139,11 +149,53 @@ class Marketplace(RuleBasedStateMachine):
             self.take(step.global_id, answer.json())
 
     def void(self, step: Step) -> None:
-        hold = self.model.holds.get(step.global_id)
-        if hold and hold.state == "invoiced":
-            sale = Invoice.objects.get(hold__broker=self.broker, hold__global_id=step.global_id)
-            invoices.void(sale, reason="Buyer left", caller=Caller("user staff"))
-            hold.state = "voided"
+        sold = [each for each, hold in self.model.holds.items() if hold.state == "invoiced"]
+        if sold:
+            global_id, gone = sold[step.quantity % len(sold)], step.thirds == 3
+            sale = Invoice.objects.get(hold__broker=self.broker, hold__global_id=global_id)
+            invoices.void(sale, reason="Buyer left", back_to_stock=not gone, caller=STAFF)
+            self.model.void(global_id, gone=gone)
+
+    def hold_by_hand(self, step: Step) -> None:
+        def hold(asked: Wanted) -> Hold:
+            lifetime = timedelta(seconds=self.broker.hold_lifetime)
+            return by_hand.hold(
+                asked,
+                until=claims.clock() + lifetime,
+                unit_price=Decimal(40),
+                customer="Jane Doe",
+                caller=STAFF,
+            ).hold
+
+        self.by_hand(step, hold)
+
+    def sell_by_hand(self, step: Step) -> None:
+        global_id = self.by_hand(step, lambda asked: sell(asked, SALE, caller=STAFF).invoice.hold)
+        if global_id:
+            self.model.holds[global_id].state = "invoiced"
+            self.model.holds[global_id].order = SALE.reference
+
+    def sell_what_is_held_by_hand(self, step: Step) -> None:
+        for global_id, hold in self.model.holds.items():
+            if global_id.startswith(BY_HAND) and hold.state == "held":
+                sell_held(broker_id=self.broker.id, global_id=global_id, sale=SALE, caller=STAFF)
+                hold.state, hold.order = "invoiced", SALE.reference
+                break
+
+    def by_hand(self, step: Step, take: Callable[[Wanted], Hold]) -> str:
+        """The global id under which staff get what the model says; empty where they do not."""
+        group = self.groups[step.remote_id]
+        asked = Wanted(new_global_id(), self.broker.id, group.id, step.quantity)
+        status, _, members = self.model.place(
+            asked.global_id, step.remote_id, step.quantity, staff=True
+        )
+        if status != 201:
+            with pytest.raises(InsufficientTickets) as caught:
+                take(asked)
+            assert caught.value.members == members
+            return ""
+        self.take(asked.global_id, {"seats": take(asked).seats})
+        return asked.global_id
 
     def wait(self, step: Step) -> None:
         seconds = self.broker.hold_lifetime // 3 * step.thirds
