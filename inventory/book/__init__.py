@@ -1,6 +1,7 @@
-"""A broker's book: the CSV files that point-of-sale systems write, read row by row.
+"""A broker's book: the CSV files that point-of-sale systems write, read row by row and written.
 
-Bytes in, checked rows and problems out; no database. The shapes are FIELD sections 2.5, 5 and 6.
+Bytes in, checked rows and problems out, and back; no database. The shapes are FIELD sections 2.5, 5
+and 6.
 """
 
 from inventory.book.formats import FORMATS
@@ -8,9 +9,11 @@ from inventory.book.formulas import defused
 from inventory.book.lines import BookError
 from inventory.book.reader import Book, open_book
 from inventory.book.rows import Problem, RefusedRow, Row
+from inventory.book.writer import WRITTEN, write_book
 
 __all__ = [
     "FORMATS",
+    "WRITTEN",
     "Book",
     "BookError",
     "Problem",
@@ -18,4 +21,5 @@ __all__ = [
     "Row",
     "defused",
     "open_book",
+    "write_book",
 ]

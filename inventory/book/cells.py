@@ -7,7 +7,7 @@ empty, spaces or NULL. What a spreadsheet would run as a formula, and was defuse
 import re
 from decimal import ROUND_HALF_UP, Decimal
 
-from inventory.book.formulas import restored
+from inventory.book.formulas import BLANK, ROUNDED, restored
 from inventory.models import WIRE_ID
 
 MOST_TICKETS = 100_000  # in a group; a larger number is a slip, or another column's
@@ -16,7 +16,9 @@ LONGEST_MONEY = 20  # characters
 CENT = Decimal("0.01")
 
 REMOTE_ID = re.compile(WIRE_ID)
-ROUNDED_BY_SPREADSHEET = re.compile(r"[0-9](?:[.,][0-9]+)?[Ee]\+[0-9]+")
+IS_BLANK = re.compile(BLANK)
+IS_ROUNDED = re.compile(ROUNDED)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 DIGITS = re.compile(r"[0-9]{1,9}")
 PLAIN_MONEY = re.compile(r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+")
 US_MONEY = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?")
@@ -38,8 +40,8 @@ class BadCell(Exception):
 
 def unpadded(cell: str) -> str:
     """The cell without spaces around it; nothing where it is blank."""
-    text = restored(cell.strip())
-    return "" if text in {"NULL", "null"} else text
+    text = cell.strip()
+    return "" if IS_BLANK.match(text) else restored(text)
 
 
 def remote_id(cell: str) -> tuple[str]:
@@ -47,7 +49,7 @@ def remote_id(cell: str) -> tuple[str]:
     text = unpadded(cell)
     if not REMOTE_ID.fullmatch(text):
         raise BadCell("must be 1 to 128 printable ASCII characters with no space and no slash")
-    if "+" in text and ROUNDED_BY_SPREADSHEET.fullmatch(text):
+    if "+" in text and IS_ROUNDED.match(cell.strip()):
         raise BadCell(
             "was rounded by a spreadsheet: format the column as text before the file is saved"
         )
@@ -61,7 +63,7 @@ def name(cell: str, *, longest: int) -> tuple[str]:
         text = " ".join(text.split())
     if not text:
         raise BadCell("must not be empty")
-    if not text.isprintable():
+    if CONTROL.search(text):
         raise BadCell("must not contain control characters")
     if len(text) > longest:
         raise BadCell(f"must be at most {longest} characters, and has {len(text)}")

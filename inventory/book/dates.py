@@ -12,7 +12,7 @@ YEARS_AHEAD = 10
 US_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:\s+(\S.*))?")
 ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T\s]\s*(\S.*))?")
 CLOCK = re.compile(
-    r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?:\s*([ap])\.?m\.?)?", re.IGNORECASE
+    r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:\s*([ap])\.?m\.?)?", re.IGNORECASE
 )
 HALF_DAY = 12
 
@@ -82,12 +82,13 @@ def _clock(text: str) -> dt.time:
     found = CLOCK.fullmatch(text)
     if not found:
         raise BadCell(expected)
-    hour, minute, second, half = int(found[1]), int(found[2]), int(found[3] or 0), found[4]
+    hour, minute, second, half = int(found[1]), int(found[2]), int(found[3] or 0), found[5]
+    microsecond = int((found[4] or "0")[:6].ljust(6, "0"))
     if half:
         if not 1 <= hour <= HALF_DAY:
             raise BadCell(expected)
         hour = hour % HALF_DAY + (HALF_DAY if half in "pP" else 0)
     try:
-        return dt.time(hour, minute, second)
+        return dt.time(hour, minute, second, microsecond)
     except ValueError:
         raise BadCell(expected) from None

@@ -120,6 +120,7 @@ TEVO = Format(
     "tevo",
     (
         *EXCHANGE,
+        Column("seats", "Seats"),  # not TEvo's own: an export has it for what from/thru cannot say
         Column("public_notes", "Notes"),
         Column("price", "Cost"),  # what the broker charges: TEvo's word for the asking price
     ),

@@ -8,6 +8,7 @@ from inventory.book.formats import KNOWN, normalised
 from inventory.book.lines import BookError, Lines, open_quote
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+OTHER_DELIMITERS = "|:~^"  # seen elsewhere, and not taken here
 
 
 class Broken(NamedTuple):
@@ -58,7 +59,7 @@ class Records:
     def _cut_header(self, header: str) -> tuple[list[str], str]:
         """The headers, by the delimiter that gives most of those that are known."""
         best: tuple[int, list[str], str] | None = None
-        for delimiter in DELIMITERS:
+        for delimiter in (*DELIMITERS, *OTHER_DELIMITERS):
             try:
                 (cells,) = csv.reader(
                     [header], delimiter=delimiter, strict=True, skipinitialspace=True
@@ -72,6 +73,11 @@ class Records:
             raise BookError(
                 f"The header row, in line {len(self._pending)}, has a quote that is not closed, "
                 "or one in the middle of a cell."
+            )
+        if best[2] in OTHER_DELIMITERS:
+            raise BookError(
+                f"The columns are divided by “{best[2]}”. Divide them by commas, semicolons or "
+                "tabs."
             )
         headers = [cell.strip() for cell in best[1]]
         while headers and not headers[-1]:

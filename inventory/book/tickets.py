@@ -1,8 +1,10 @@
 """What a book says of the tickets themselves: seats, split rule, stock type."""
 
 import re
+from collections.abc import Iterable, Sequence
 
 from inventory.book.cells import BadCell, quantity, unpadded
+from inventory.book.formulas import defused
 from inventory.models import StockType
 from inventory.restock import in_order
 from inventory.seat_text import LONGEST, MOST
@@ -11,6 +13,8 @@ from inventory.seats import NUMBERED, SplitRule
 NO_SEATS = frozenset({"", "*", "n/a"})
 LISTED, FIRST, LAST, COUNT = range(4)  # the arguments of `seats`
 SEPARATORS = re.compile(r"[\s,;|]+")
+# Labels that a plain list cannot say stand in quotes, a quote inside one doubled.
+QUOTED = re.compile(r'"((?:[^"]|"")+)"(?:,|\Z)')
 SPLIT_SEPARATORS = re.compile(r"[\s,;|:]+")
 
 SPLIT_RULES = {
@@ -111,7 +115,12 @@ def _is_label(text: str) -> bool:
 
 
 def _listed(cell: str) -> list[str]:
-    """The labels of a list, from low to high where all are numbers, or numbers behind letters."""
+    """The labels of a list, from low to high where all are numbers, or numbers behind letters.
+
+    Those in quotes stay as they are.
+    """
+    if exact := _quoted(cell.strip()):
+        return exact
     labels = [label for label in SEPARATORS.split(unpadded(cell)) if label]
     if not labels or not all(map(_is_label, labels)):
         raise BadCell(f"must be a list of seats such as 7,8, each of up to {LONGEST} characters")
@@ -124,6 +133,42 @@ def _listed(cell: str) -> list[str]:
         twice = next(s for s, key in zip(labels, keys, strict=True) if keys.count(key) > 1)
         raise BadCell(f"lists seat {twice} twice")
     return in_order(labels)
+
+
+def _quoted(cell: str) -> list[str]:
+    """The labels of a list in quotes; none where it is not one."""
+    labels = [label.replace('""', '"') for label in QUOTED.findall(cell)]
+    fits = 0 < len(labels) <= MOST and len(set(labels)) == len(labels)
+    fits = fits and all(len(label) <= LONGEST for label in labels)
+    return labels if fits and quoted(labels) == cell else []
+
+
+def seat_list(labels: Sequence[str]) -> str:
+    """Seat labels as a cell from which `seats` reads them, in quotes where it must be."""
+    plain = ",".join(labels)
+    cell = defused(plain)
+    try:
+        (read,) = seats(cell, "", "", str(len(labels)))
+    except BadCell:
+        read = ()
+    return cell if list(read) == list(labels) else quoted(labels)
+
+
+def quoted(labels: Iterable[str]) -> str:
+    """A list that says each label exactly."""
+    return ",".join('"{}"'.format(label.replace('"', '""')) for label in labels)
+
+
+def ends(labels: Sequence[str]) -> tuple[str, str]:
+    """The first and the last seat, where they say all of them; else nothing."""
+    if not labels:
+        return "", ""
+    first, last = defused(labels[0]), defused(labels[-1])
+    try:
+        (read,) = seats("", first, last, str(len(labels)))
+    except BadCell:
+        read = ()
+    return (first, last) if list(read) == list(labels) else ("", "")
 
 
 def _between(first: str, last: str, wanted: int) -> list[str]:
