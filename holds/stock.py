@@ -41,7 +41,9 @@ def restock(
     `claims` are its live ones, read after the lock. Their positions follow their seats. Raises
     Contradiction before anything is written.
     """
-    labels, total = restocked(listed, quantity, claims=claims, free_only=free_only)
+    labels, total = restocked(
+        listed, quantity, claims=claims, free_only=free_only, present=group.seats
+    )
     if (labels, total) == (group.seats, group.quantity):
         return False
     more = total - group.quantity

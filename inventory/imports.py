@@ -18,10 +18,13 @@ class ImportState(models.TextChoices):
     """How far an import has come."""
 
     CHECKED = "checked", "Checked, nothing applied yet"
+    CONFIRM = "confirm", "Waits for a yes"
     APPLYING = "applying", "Applied in part"
     DONE = "done", "Done"
     REFUSED = "refused", "Refused as a whole"
     DRY_RUN = "dry_run", "Dry run, nothing applied"
+    SUPERSEDED = "superseded", "A newer book came first"
+    LOST = "lost", "Stopped: upload the file again"
 
 
 class Verdict(models.TextChoices):
@@ -31,6 +34,9 @@ class Verdict(models.TextChoices):
     CHANGED = "changed", "Changed"
     VANISHED = "vanished", "Vanished from the book"
     REFUSED = "refused", "Refused"
+
+
+PENDING = (Verdict.NEW, Verdict.CHANGED, Verdict.VANISHED)
 
 
 class Import(models.Model):
@@ -43,6 +49,7 @@ class Import(models.Model):
     fields = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     # Events that are new, or announced: name, venue, date, time.
     events = models.JSONField(default=list, blank=True)
+    headers = ArrayField(models.CharField(max_length=300), default=list, blank=True)
     ignored = ArrayField(models.CharField(max_length=300), default=list, blank=True)
     not_kept = ArrayField(models.CharField(max_length=300), default=list, blank=True)
     snapshot = models.BooleanField(default=False)
@@ -50,8 +57,10 @@ class Import(models.Model):
     quantities = models.CharField(
         max_length=4, choices=Quantities.choices, default=Quantities.ALL.value
     )
-    state = models.CharField(max_length=8, choices=ImportState.choices)
-    problem = models.CharField(max_length=2000, blank=True, help_text="Why it was refused.")
+    state = models.CharField(max_length=10, choices=ImportState.choices)
+    problem = models.CharField(
+        max_length=2000, blank=True, help_text="Why it was refused, or waits for a yes."
+    )
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
     # Of the file's rows. They add up to all that are in it.
@@ -97,16 +106,19 @@ class ImportRowQuerySet(models.QuerySet["ImportRow"]):
 
     def pending(self, book: Import) -> Self:
         """Of an import: checked and not yet applied."""
-        return self.filter(book=book, applied=False).exclude(verdict=Verdict.REFUSED)
+        return self.filter(book=book, verdict__in=PENDING)
 
 
 class ImportRow(models.Model):
-    """A row of a file that changes something, or that was refused and why."""
+    """A row of a file that is still to change something, or that was refused and why.
+
+    A row is deleted with the batch that applies it. The table has two partitions: refused rows are
+    kept as anything else is; the others are unlogged, so a crash of PostgreSQL empties them.
+    """
 
     book = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_index=False)
     line = models.IntegerField(help_text="Of the file; 0 for what vanished from it.")
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
-    applied = models.BooleanField(default=False)
     cells = ArrayField(models.TextField(), default=list)
     problems = ArrayField(models.TextField(), default=list)
     group_id = models.BigIntegerField(null=True)
@@ -134,10 +146,7 @@ class ImportRow(models.Model):
     objects = ImportRowQuerySet.as_manager()
 
     class Meta:
-        ordering: ClassVar = ["id"]
-        indexes: ClassVar = [
-            models.Index(fields=["book", "verdict", "id"], name="importrow_of_book")
-        ]
+        ordering: ClassVar = ["id"]  # the index is on book, verdict and id
 
     def __str__(self) -> str:
         return f"{self.book}, line {self.line}"

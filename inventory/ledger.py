@@ -25,7 +25,7 @@ class Effect(models.TextChoices):
     EXPIRED = "expired", "Expired"
     INVOICED = "invoiced", "Invoiced"
     INVOICED_LATE = "invoiced_late", "Invoiced late"
-    VOIDED = "voided", "Voided, back to stock"
+    VOIDED = "voided", "Voided"
 
     @property
     def changes(self) -> tuple[int, int, int]:

@@ -23,11 +23,17 @@ class Contradiction(Exception):
 
 
 def restocked(
-    listed: Sequence[str], quantity: int, *, claims: Sequence[Claim], free_only: bool
+    listed: Sequence[str],
+    quantity: int,
+    *,
+    claims: Sequence[Claim],
+    free_only: bool,
+    present: Sequence[str] = (),
 ) -> tuple[list[str], int]:
     """Seat labels and quantity of a group that is listed with these seats and this quantity.
 
-    Numbered seats become the listed ones and the claimed ones. General admission (no seats) counts
+    Numbered seats become the listed ones and the claimed ones; where these are the `present`
+    ones, they keep their order. General admission (no seats) counts
     all tickets in `quantity`, or only the free ones where `free_only`; it never falls below what
     is claimed. Raises Contradiction.
     """
@@ -47,6 +53,8 @@ def restocked(
                 "cannot get seat numbers."
             )
     labels = merged(listed, [label for claim in claims for label in claim.seats])
+    if set(labels) == set(present):
+        labels = list(present)
     for claim in claims:
         if seats.find(labels, claim.seats) is None:
             raise Contradiction(

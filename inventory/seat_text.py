@@ -70,6 +70,14 @@ def written(labels: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
+def can_be_read(labels: Sequence[str]) -> bool:
+    """Whether `read` takes what `written` says of these labels for them again."""
+    try:
+        return read(written(labels)) == list(labels)
+    except ValueError:
+        return False
+
+
 def _first_part(labels: Sequence[str], *, alone: bool) -> tuple[str, int]:
     """What the list begins with, as one part, and how many labels that names."""
     fewest = 2 if alone and len(labels) == 2 else 3  # noqa: PLR2004  else `1, 2, 5` is clearer

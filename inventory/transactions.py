@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from psycopg.pq import TransactionStatus
 
 # How long a call may wait for a lock, run a statement, and sit idle while it holds a lock. A
@@ -31,6 +31,8 @@ _AFTERWARDS = _set_limits(statement_timeout=TIME_LIMITS["statement_timeout"])
 # SQLSTATE classes that say the transaction is certainly rolled back although COMMIT failed:
 # integrity constraint violation, transaction rollback (deadlock, serialization).
 _ROLLED_BACK = ("23", "40")
+# SQLSTATEs of a statement that waited in vain: no lock, out of time, a deadlock.
+_IN_VAIN = ("55P03", "57014", "40P01")
 
 
 class OutcomeUnknown(Exception):
@@ -67,6 +69,19 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
         if committing and not state.startswith(_ROLLED_BACK):
             raise OutcomeUnknown from error
         raise
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """A transaction for a form of the admin, in which no statement may wait over 2 seconds."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_WHILE_LOCKING)
+        yield
+
+
+def waited_in_vain(error: OperationalError) -> bool:
+    """Whether the database gave up on a statement: then certainly nothing was done."""
+    return getattr(error.__cause__, "sqlstate", None) in _IN_VAIN
 
 
 @contextmanager

@@ -73,7 +73,7 @@ REFUSED = {
     "hold_tombstone_holds_nothing": copy_of_hold(remote_id=None),
     "holds_hold_append_only": "DELETE FROM holds_hold",
     "import_applied_within_checked": an_import(applied=1),
-    "import_state_known": an_import(state="lost"),
+    "import_state_known": an_import(state="astray"),
     "inventory_ledgerentry_append_only": "UPDATE inventory_ledgerentry SET tickets = 1",
     "invoice_total_adds_up": copy("invoices_invoice", total="1.00"),
     "invoices_invoice_append_only": "UPDATE invoices_invoice SET late = true",

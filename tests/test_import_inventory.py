@@ -3,7 +3,6 @@
 import threading
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,56 +15,12 @@ from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Broker, Caller, Event, LedgerEntry, TicketGroup
 from tests.factories import BrokerFactory, TicketGroupFactory
 from tests.fixtures import Unchanged
+from tests.importing import HEADER, Book, line
 from tests.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 
 BOOKS = Path(__file__).parent / "books"
-HEADER = "inventory_id,event_name,venue_name,event_date,quantity,section,row,seats,list_price"
-
-
-def line(remote_id: str, seats: str = "1,2,3,4", quantity: int = 4, **changes: str) -> str:
-    cells = {"event": "Wicked", "date": "2027-05-01T19:30:00", "section": "211", "price": "40.00"}
-    cells |= changes
-    return (
-        f"{remote_id},{cells['event']},Gershwin Theatre,{cells['date']},{quantity},"
-        f'{cells["section"]},7,"{seats}",{cells["price"]}'
-    )
-
-
-@pytest.fixture
-def book(tmp_path: Path, broker: Broker) -> "Book":
-    return Book(tmp_path / "book.csv", broker)
-
-
-class Book:
-    """A file of the broker's, imported by the command."""
-
-    def __init__(self, path: Path, broker: Broker) -> None:
-        self.path, self.broker = path, broker
-
-    def imported(self, *lines: str, header: str = HEADER, **options: Any) -> Import:
-        self.path.write_text("\n".join([header, *lines]) + "\n")
-        self.out, self.err = StringIO(), StringIO()
-        call_command(
-            "import_inventory",
-            self.broker.name,
-            str(self.path),
-            stdout=self.out,
-            stderr=self.err,
-            **options,
-        )
-        return Import.objects.latest("id")
-
-    def refused(self, *lines: str, **options: Any) -> str:
-        with pytest.raises(CommandError) as refusal:
-            self.imported(*lines, **options)
-        assert Import.objects.latest("id").state == ImportState.REFUSED
-        return str(refusal.value)
-
-    def group(self, remote_id: str) -> TicketGroup:
-        group: TicketGroup = TicketGroup.objects.get(broker=self.broker, remote_id=remote_id)
-        return group
 
 
 @pytest.mark.parametrize("name", ["tevo", "sync", "classic"])
@@ -215,35 +170,11 @@ def test_dry_run_tells_and_changes_nothing(book: Book, unchanged: Unchanged) -> 
     assert not Event.objects.filter(broker=book.broker).exclude(name="Wicked").exists()
 
 
-def test_snapshot_takes_off_sale_what_it_does_not_have_and_puts_it_back(
-    book: Book, api: Api
-) -> None:
-    book.imported(line("r-1"), line("r-2"))
-    api.hold(book.group("r-2"), 2, "g-1")
-    done = book.imported(line("r-1"), snapshot=True)
-    assert (done.vanished, done.applied) == (1, 1)
-    assert api.hold(book.group("r-2"), 2, "g-2").json()["code"] == "not_for_sale"
-    assert book.group("r-2").held == 2
-    assert api.invoice("o-1", "g-1").status_code == 201
-    book.imported(line("r-1"), line("r-2"), snapshot=True)
-    assert api.hold(book.group("r-2"), 2, "g-3").status_code == 201
-
-
 def test_what_was_taken_off_sale_by_hand_stays_so(book: Book) -> None:
     book.imported(line("r-1"))
     TicketGroup.objects.update(on_sale=False)
     book.imported(line("r-1", price="1.00"), snapshot=True)
     assert not book.group("r-1").on_sale
-
-
-def test_snapshot_of_less_than_half_is_refused_unless_confirmed(
-    book: Book, unchanged: Unchanged
-) -> None:
-    book.imported(line("r-1"), line("r-2"), line("r-3"))
-    with unchanged():
-        assert "Confirm it" in book.refused(line("r-1"), snapshot=True)
-        assert "Confirm it" in book.refused(snapshot=True)
-    assert book.imported(line("r-1"), snapshot=True, confirm=True).vanished == 2
 
 
 def test_file_that_cannot_be_read_is_refused_as_a_whole(book: Book, unchanged: Unchanged) -> None:

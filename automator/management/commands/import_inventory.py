@@ -25,6 +25,18 @@ def readable(text: str) -> Path:
     return path
 
 
+def why(book: Import) -> str:
+    """Why an import stopped before its end, and what to do."""
+    if book.state == ImportState.SUPERSEDED:
+        return "a newer book came first."
+    if book.state == ImportState.LOST:
+        return book.problem
+    return (
+        "calls keep the other ticket groups locked, or a newer book is being checked. "
+        "Run the same command again."
+    )
+
+
 class Command(BaseCommand):
     """Run it as often as you like: a book that changes nothing writes nothing."""
 
@@ -79,9 +91,14 @@ class Command(BaseCommand):
                 strict=options["strict"],
                 quantities=Quantities(options["quantities"]),
                 confirmed=options["confirm"],
+                dry_run=options["dry_run"],
                 progress=self.progress,
             )
         self.report(book)
+        if book.state == ImportState.CONFIRM:
+            import_apply.drop(book)
+        if book.state == ImportState.SUPERSEDED:
+            raise CommandError("Nothing was changed: a newer book came first.")
         if book.state == ImportState.REFUSED:
             raise CommandError(f"{book.problem} Nothing was changed.")
         if options["dry_run"]:
@@ -91,10 +108,7 @@ class Command(BaseCommand):
         import_apply.apply(book, caller=CALLER, progress=self.progress)
         self.progress("", 0, 0)
         if book.state != ImportState.DONE:
-            raise CommandError(
-                f"Stopped after {book.applied} of {book.to_apply}: calls keep the other ticket "
-                "groups locked. Run the same command again."
-            )
+            raise CommandError(f"Stopped after {book.applied} of {book.to_apply}: {why(book)}")
         self.stdout.write(f"Applied {book.applied} of {book.to_apply}.")
 
     def report(self, book: Import) -> None:

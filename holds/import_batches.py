@@ -1,0 +1,235 @@
+"""The batches of an import: what each writes, inside a transaction that the import's turn opened.
+
+A row is deleted by the batch that applies it, so that what is there is what is left to do. Each
+begins behind a row, and returns the last that it looked at: None where there are no more.
+"""
+
+from collections.abc import Iterable
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef
+
+from holds.claims import clock
+from holds.import_rules import ALWAYS, OPTIONAL, compared, counts_free, require_place
+from holds.stock import claims_of, restock
+from inventory.imports import Import, Verdict
+from inventory.models import Caller, TicketGroup
+from inventory.restock import Contradiction
+
+# Rows a transaction: of new groups, which nobody calls for yet, and of groups that are locked.
+NEW_AT_ONCE = 5000
+LOCKED_AT_ONCE = 300
+_ENTRY = (
+    "INSERT INTO inventory_ledgerentry (group_id, number, effect, tickets, seats, global_id,"
+    " quantity, held, sold, asked_by, request_id, at)"
+)
+
+# Each row of a batch is found by its id, whatever statistics say of tables that grow by the minute.
+_FEW_ROWS = (
+    "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
+    " set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
+)
+
+
+class _TakenError(Exception):
+    """Another group has the remote id of a row."""
+
+
+def add_new(book: Import, after: int, caller: Caller) -> int | None:
+    """Stock a batch of groups that the broker does not have yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), max(id) FROM (SELECT id FROM inventory_importrow"
+            " WHERE book_id = %s AND verdict = 'new' AND id > %s ORDER BY id LIMIT %s) batch",
+            (book.id, after, NEW_AT_ONCE),
+        )
+        count, last = cursor.fetchone()
+    if not count:
+        return None
+    try:
+        with transaction.atomic():
+            _stock(book, after, last, count, caller)
+    except _TakenError:
+        _refuse_taken(book, after, last)
+        return after
+    _note(book, applied=count, refused=0, of="new")
+    return int(last)
+
+
+def _stock(book: Import, after: int, last: int, count: int, caller: Caller) -> None:
+    """Make the groups of the `count` rows `after` one until the `last`, or raise _TakenError."""
+    columns = ", ".join(("remote_id", "event_id", "seats", "quantity", *ALWAYS))
+    optional = {name: _default(name) for name in OPTIONAL}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH batch AS (
+                DELETE FROM inventory_importrow
+                WHERE book_id = %s AND verdict = 'new' AND id > %s AND id <= %s RETURNING *),
+            made AS (
+                INSERT INTO inventory_ticketgroup (broker_id, {columns}, {", ".join(optional)},
+                    listed, held, sold, entries)
+                SELECT %s, {columns},
+                    {", ".join(f"coalesce({n}, {d})" for n, d in optional.items())},
+                    true, 0, 0, 1
+                FROM batch ORDER BY id
+                ON CONFLICT (broker_id, remote_id) DO NOTHING
+                RETURNING id, quantity, seats),
+            written AS (
+                {_ENTRY}
+                SELECT id, 1, 'stocked', quantity, seats, '', quantity, 0, 0, %s, %s,
+                    clock_timestamp()
+                FROM made)
+            SELECT count(*) FROM made
+            """,  # noqa: S608  column names only
+            (book.id, after, last, book.broker_id, caller.name, caller.request_id),
+        )
+        if cursor.fetchone()[0] < count:
+            raise _TakenError
+
+
+def _refuse_taken(book: Import, after: int, last: int) -> None:
+    """Refuse the rows whose remote id a group of the broker has by now."""
+    there = TicketGroup.objects.filter(broker=book.broker_id, remote_id=OuterRef("remote_id"))
+    rows = book.rows.filter(Exists(there), verdict=Verdict.NEW, id__gt=after, id__lte=last)
+    refused = rows.update(
+        verdict=Verdict.REFUSED,
+        problems=["The ticket group was made by somebody else meanwhile."],
+    )
+    _note(book, applied=0, refused=refused, of="new")
+
+
+def _default(column: str) -> str:
+    """What a group has where the file is silent, in SQL."""
+    return {
+        "on_sale": "true",
+        "cost": "NULL",
+        "face_value": "NULL",
+        "in_hand_on": "NULL",
+        "split_rule": "'any'",
+        "split_quantities": "'{}'",
+    }.get(column, "''")
+
+
+def change(book: Import, after: int, caller: Caller) -> int | None:
+    """Give a batch of groups what their rows say, under their locks; their claims stay.
+
+    Groups that a call has locked are passed over: the next round finds them again.
+    """
+    rows, last = _next(book, Verdict.CHANGED, after)
+    if last is None:
+        return None
+    locked = _locked(rows.values())
+    with_claims = {row for row, group in rows.items() if locked.get(group)}
+    refused = _restock_claimed(book, with_claims, caller) if with_claims else 0
+    applied = _change_locked(book, list(locked), last, caller) if locked else 0
+    if applied or refused:
+        _note(book, applied=applied, refused=refused, of="changed")
+    return last
+
+
+def _restock_claimed(book: Import, row_ids: set[int], caller: Caller) -> int:
+    """Change the stock of locked groups with claims, one by one; return how many were refused.
+
+    Judged again: a claim may have come since the check.
+    """
+    now = clock()
+    rows = list(book.rows.filter(verdict=Verdict.CHANGED, id__in=row_ids))
+    group_ids = [row.group_id for row in rows if row.group_id]
+    groups, claims = TicketGroup.objects.in_bulk(group_ids), claims_of(group_ids)
+    refused = 0
+    for row in rows:
+        group = groups[row.group_id]
+        live = claims.get(group.id, [])
+        try:
+            require_place(row, group, live)
+            restock(
+                group,
+                row.seats,
+                row.quantity,
+                claims=live,
+                free_only=counts_free(book),
+                now=now,
+                caller=caller,
+            )
+        except Contradiction as error:
+            book.rows.filter(verdict=Verdict.CHANGED, id=row.id).update(
+                verdict=Verdict.REFUSED, problems=[str(error)]
+            )
+            refused += 1
+    return refused
+
+
+def _change_locked(book: Import, group_ids: list[int], last: int, caller: Caller) -> int:
+    """Write the facts of locked groups, and the stock of those without claims, in one statement."""
+    facts = ", ".join(f"{name} = b.{name}" for name in ("event_id", *compared(book)))
+    restocked = (
+        "g.held + g.sold = 0 AND (g.quantity <> b.quantity OR g.seats <> b.seats::varchar[]"
+        " AND NOT (g.seats @> b.seats::varchar[] AND g.seats <@ b.seats::varchar[]))"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_FEW_ROWS)
+        cursor.execute(
+            f"""
+            WITH batch AS (
+                DELETE FROM inventory_importrow
+                WHERE book_id = %s AND verdict = 'changed' AND id <= %s AND group_id = ANY(%s)
+                RETURNING *),
+            changed AS (
+                UPDATE inventory_ticketgroup g
+                SET {facts}, listed = true,
+                    seats = CASE WHEN {restocked} THEN b.seats ELSE g.seats END,
+                    quantity = CASE WHEN {restocked} THEN b.quantity ELSE g.quantity END,
+                    entries = g.entries + ({restocked})::integer
+                FROM batch b JOIN inventory_ticketgroup was ON was.id = b.group_id
+                WHERE g.id = b.group_id
+                RETURNING g.id, g.entries, g.seats, g.quantity, g.held, g.sold,
+                    g.quantity - was.quantity AS more, g.entries > was.entries AS restocked),
+            written AS (
+                {_ENTRY}
+                SELECT id, entries, 'stocked', more, seats, '', quantity, held, sold, %s, %s,
+                    clock_timestamp()
+                FROM changed WHERE restocked)
+            SELECT count(*) FROM batch
+            """,  # noqa: S608  column names only
+            (book.id, last, group_ids, caller.name, caller.request_id),
+        )
+        return int(cursor.fetchone()[0])
+
+
+def unlist(book: Import, after: int, caller: Caller) -> int | None:
+    """Take a batch of groups off sale that a snapshot does not have; claims are untouched."""
+    rows, last = _next(book, Verdict.VANISHED, after)
+    locked = _locked(rows.values())
+    if locked:
+        TicketGroup.objects.filter(id__in=locked).update(listed=False)
+        done = [row for row, group in rows.items() if group in locked]
+        book.rows.filter(verdict=Verdict.VANISHED, id__in=done).delete()
+        _note(book, applied=len(done), refused=0, of="vanished")
+    return last
+
+
+def _next(book: Import, verdict: Verdict, after: int) -> tuple[dict[int, int], int | None]:
+    """The next rows that are left, with their groups, and the last of them; None if there are
+    no more."""
+    left = book.rows.filter(verdict=verdict, id__gt=after).order_by("id")
+    rows = {row: group or 0 for row, group in left.values_list("id", "group_id")[:LOCKED_AT_ONCE]}
+    return rows, max(rows, default=None)
+
+
+def _locked(group_ids: Iterable[int]) -> dict[int, int]:
+    """Lock those groups that nobody else has locked, and tell how much of each is claimed."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, held + sold FROM inventory_ticketgroup WHERE id = ANY(%s)"
+            " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
+            (list(group_ids),),
+        )
+        return dict(cursor.fetchall())
+
+
+def _note(book: Import, *, applied: int, refused: int, of: str) -> None:
+    """Count what a batch has done; what it refused is no longer `of` that verdict."""
+    Import.objects.filter(id=book.id).update(
+        applied=F("applied") + applied, refused=F("refused") + refused, **{of: F(of) - refused}
+    )

@@ -1,0 +1,153 @@
+"""Comparing a staged book with the inventory, as a whole: what is new, changed, vanished."""
+
+from datetime import date, time
+from itertools import islice
+
+from django.db import connection
+from django.db.models import Q
+
+from holds.import_rules import compared, counts_free, differences, judged
+from holds.import_staging import STAGED
+from holds.stock import claims_of
+from inventory.event_match import Listed, match
+from inventory.imports import Import, Verdict
+from inventory.models import TicketGroup
+from inventory.restock import Contradiction
+
+# How many groups with claims are judged at once.
+_JUDGED = 1000
+_FACTS = ", ".join(STAGED)
+# Enough memory for a large book; and each join by a hash, since statistics lag behind a broker who
+# is new: one row is expected where a hundred thousand are, and each would be compared with each.
+_WHOLE_TABLES = (
+    "SELECT set_config('work_mem', '64MB', true), set_config('enable_nestloop', 'off', true),"
+    " set_config('jit', 'off', true)"
+)
+
+
+def match_events(book: Import, events: list[Listed]) -> None:
+    """Find the events the file means, and remember those that are new or announced.
+
+    New ones get their ids now, so that the rows can tell them.
+    """
+    meant = match(events, book.broker)
+    with connection.cursor() as cursor:
+        new = {id(event): event for event, unsaved in meant.values() if unsaved and not event.pk}
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('inventory_event', 'id'))"
+            " FROM generate_series(1, %s)",
+            (len(new),),
+        )
+        for event, (number,) in zip(new.values(), cursor.fetchall(), strict=True):
+            event.pk = number
+        cursor.execute(
+            "CREATE TEMPORARY TABLE meant (listing integer, event_name text, venue text,"
+            " date date, time time, event_id bigint) ON COMMIT DROP"
+        )
+        with cursor.copy("COPY meant FROM STDIN") as copy:
+            for number, listed in enumerate(events):
+                copy.write_row((number, *listed, meant[listed].event.pk))
+        cursor.execute("ANALYZE meant")
+    book.events = [
+        [listed.name, listed.venue, _text(listed.date), _text(listed.time), event.pk]
+        for listed, (event, unsaved) in meant.items()
+        if unsaved
+    ]
+
+
+def _text(value: date | time | None) -> str | None:
+    return value.isoformat() if value else None
+
+
+def compare(book: Import) -> None:
+    """Keep the rows that change something, or were refused, by one comparison of the whole file.
+
+    Where a group has the same seats in another order, the order it has is kept.
+    """
+    differs = " OR ".join(f"g.{name} IS DISTINCT FROM i.{name}" for name in compared(book))
+    same_seats = "(g.seats @> i.seats::varchar[] AND g.seats <@ i.seats::varchar[])"
+    facts = ", ".join(f"i.{name}" for name in STAGED)
+    with connection.cursor() as cursor:
+        cursor.execute(_WHOLE_TABLES)
+        cursor.execute(
+            f"""
+            INSERT INTO inventory_importrow (book_id, verdict, group_id, event_id, event_name,
+                venue, date, time, cells, problems, {_FACTS})
+            SELECT %s, CASE WHEN g.id IS NULL THEN 'new' ELSE 'changed' END, g.id, m.event_id,
+                m.event_name, m.venue, m.date, m.time, '{{}}', '{{}}', {facts}
+            FROM incoming i JOIN meant m USING (listing)
+            LEFT JOIN inventory_ticketgroup g ON g.broker_id = %s AND g.remote_id = i.remote_id
+            WHERE i.problems IS NULL AND (g.id IS NULL OR NOT g.listed OR {differs}
+                OR g.event_id <> m.event_id OR g.quantity <> i.quantity
+                OR g.seats <> i.seats::varchar[] AND NOT {same_seats})
+            ORDER BY i.line
+            """,  # noqa: S608  column names only
+            (book.id, book.broker_id),
+        )
+
+
+def keep_refused(book: Import) -> None:
+    """Keep the rows that could not be read, with the reasons."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO inventory_importrow
+                (book_id, verdict, event_name, venue, cells, problems, {_FACTS})
+            SELECT %s, 'refused', '', '', cells, problems, {_FACTS} FROM incoming
+            WHERE problems IS NOT NULL ORDER BY line
+            """,  # noqa: S608  column names only
+            (book.id,),
+        )
+
+
+def can_vanish(book: Import) -> Q:
+    """Which groups a snapshot would have to have: else they have vanished.
+
+    One that counts only free tickets has no group in which nothing is free.
+    """
+    if not counts_free(book):
+        return Q(listed=True)
+    return Q(id__in=TicketGroup.objects.for_sale().values("id"))
+
+
+def find_vanished(book: Import) -> None:
+    """Add a row for each group that a snapshot should have and does not."""
+    expected = TicketGroup.objects.filter(can_vanish(book), broker=book.broker).values("id")
+    sql, parameters = expected.query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO inventory_importrow (book_id, verdict, group_id, line, remote_id, cells,
+                problems, event_name, venue, seats, quantity, section, row, split_rule,
+                split_quantities, price)
+            SELECT %s, 'vanished', g.id, 0, g.remote_id, '{{}}', '{{}}', '', '', '{{}}', 0,
+                g.section, g.row, '', '{{}}', g.price
+            FROM inventory_ticketgroup g
+            WHERE g.id IN ({sql})
+                AND NOT EXISTS (SELECT FROM incoming i WHERE i.remote_id = g.remote_id)
+            ORDER BY g.id
+            """,  # noqa: S608  no outside text in it
+            (book.id, *parameters),
+        )
+
+
+def judge_claimed(book: Import) -> None:
+    """Settle the rows of groups with claims, one by one: refused, changed, or nothing to do."""
+    claimed = TicketGroup.objects.filter(broker=book.broker).claimed().values("id")
+    changed = book.rows.filter(verdict=Verdict.CHANGED)
+    ids = iter(list(changed.filter(group_id__in=claimed).values_list("id", flat=True)))
+    while some := list(islice(ids, _JUDGED)):
+        rows = list(changed.filter(id__in=some))
+        groups = TicketGroup.objects.select_related("event").in_bulk([r.group_id for r in rows])
+        claims = claims_of(list(groups))
+        nothing = []
+        for row in rows:
+            group = groups[row.group_id]
+            try:
+                stock = judged(row, group, claims.get(group.id, []), book)
+            except Contradiction as error:
+                changed.filter(id=row.id).update(verdict=Verdict.REFUSED, problems=[str(error)])
+                continue
+            if stock == (group.seats, group.quantity) and not differences(row, group, book):
+                nothing.append(row.id)
+        changed.filter(id__in=nothing).delete()

@@ -1,0 +1,79 @@
+"""What a row of a checked book does to a ticket group: its differences, and what forbids them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from inventory import stocking
+from inventory.imports import Import, ImportRow, Quantities, Verdict
+from inventory.models import TicketGroup
+from inventory.restock import Claim, restocked
+from inventory.seat_text import written
+
+# What a row of a book says of a group. The second part is left alone where the file has no such
+# column.
+ALWAYS = ("section", "row", "price")
+OPTIONAL = (
+    *("split_rule", "split_quantities", "cost", "face_value", "stock_type", "in_hand_on"),
+    *("public_notes", "internal_notes", "on_sale"),
+)
+
+
+def judged(
+    row: ImportRow, group: TicketGroup, claims: list[Claim], book: Import
+) -> tuple[list[str], int]:
+    """Seats and quantity of a group with claims once the row is applied.
+
+    Raises Contradiction where the row would move a claim, lose it or tear it apart.
+    """
+    require_place(row, group, claims)
+    return restocked(
+        row.seats,
+        row.quantity,
+        claims=claims,
+        free_only=counts_free(book),
+        present=group.seats,
+    )
+
+
+def require_place(row: ImportRow, group: TicketGroup, claims: list[Claim]) -> None:
+    """Raise Contradiction where the row would move a claim to another event, section or row."""
+    stocking.require_place(group, claims, event_id=row.event_id, section=row.section, row=row.row)
+
+
+def counts_free(book: Import) -> bool:
+    """Whether a quantity in the file counts only free tickets."""
+    return book.quantities == Quantities.FREE
+
+
+def compared(book: Import) -> list[str]:
+    """The fields of a group that the file says something about, beside event and stock."""
+    return [*ALWAYS, *(name for name in OPTIONAL if name in book.fields)]
+
+
+def differences(row: ImportRow, group: TicketGroup, book: Import) -> dict[str, tuple[Any, Any]]:
+    """What a row changes, beside seats and quantity: the field, what it is and what it becomes."""
+    found = {
+        name: (getattr(group, name), getattr(row, name))
+        for name in compared(book)
+        if getattr(group, name) != getattr(row, name)
+    }
+    if group.event_id != row.event_id:
+        found["event"] = (str(group.event), f"{row.event_name}, {row.venue}")
+    if not group.listed:
+        found["listed"] = (False, True)
+    return found
+
+
+def preview(book: Import, most: int) -> Iterator[str]:
+    """A line for each of the first changes that a checked import would make."""
+    changed = list(book.rows.filter(verdict=Verdict.CHANGED)[:most])
+    groups = TicketGroup.objects.select_related("event").in_bulk([row.group_id for row in changed])
+    for row in changed:
+        group = groups[row.group_id]
+        found = differences(row, group, book)
+        if row.quantity != group.quantity:
+            found["quantity"] = (group.quantity, row.quantity)
+        if row.seats != group.seats:
+            found["seats"] = (written(group.seats), written(row.seats))
+        facts = ", ".join(f"{name} {was} → {becomes}" for name, (was, becomes) in found.items())
+        yield f"line {row.line}: {row.remote_id}: {facts}"

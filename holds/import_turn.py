@@ -1,0 +1,54 @@
+"""Whose turn it is: one applier of an import at a time, and no older book over a newer one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+from django.utils import timezone
+
+from inventory.imports import Import, ImportRow, ImportState
+from inventory.transactions import short_transaction
+
+# Imports that may still change something.
+OPEN = (ImportState.CHECKED, ImportState.CONFIRM, ImportState.APPLYING)
+_OVERTAKES = (*OPEN, ImportState.DONE)
+
+
+@contextmanager
+def turn(book: Import, *, wait: bool = False) -> Iterator[str | None]:
+    """A short transaction in which nobody else applies, ends or overtakes an import.
+
+    Gives its state as it is then; None where somebody else is at it, unless `wait`. Raises what
+    `short_transaction` raises.
+    """
+    lock = "SELECT state FROM inventory_import WHERE id = %s FOR NO KEY UPDATE"
+    with short_transaction(lock if wait else f"{lock} SKIP LOCKED", (book.id,)) as rows:
+        yield rows[0][0] if rows else None
+
+
+def take_over(book: Import) -> bool:
+    """Stop what is older, until the check of `book` ends; say if no newer book came first.
+
+    From here to the end of the check's transaction no batch of an older import is applied: what
+    the check compares stays as it is, calls and staff apart.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('books of broker ' || %s, 0))",
+            (book.broker_id,),
+        )
+    others = Import.objects.filter(broker=book.broker)
+    older = others.filter(id__lt=book.id, state__in=OPEN).order_by("id")
+    list(older.select_for_update(no_key=True, of=("self",)).values_list("id"))
+    return not others.filter(id__gt=book.id, state__in=_OVERTAKES).exists()
+
+
+def end_older(book: Import) -> None:
+    """End the older imports of the broker, whose rows compare with what was."""
+    older = Import.objects.filter(broker=book.broker, id__lt=book.id, state__in=OPEN)
+    ended = list(older.values_list("id", flat=True))
+    for one in Import.objects.filter(id__in=ended):
+        ImportRow.objects.pending(one).delete()
+    Import.objects.filter(id__in=ended).update(
+        state=ImportState.SUPERSEDED, finished_at=timezone.now()
+    )

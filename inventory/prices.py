@@ -1,0 +1,33 @@
+"""Changing the prices of many ticket groups: what becomes of one price."""
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.db import models
+
+CENT = Decimal("0.01")
+HIGHEST = Decimal(1_000_000)
+
+
+class PriceChange(models.TextChoices):
+    """How a price is changed; the amount is always given without a sign."""
+
+    SET = "set", "Set to the amount"
+    RAISE_PERCENT = "raise_percent", "Raise by percent"
+    LOWER_PERCENT = "lower_percent", "Lower by percent"
+    RAISE = "raise", "Raise by the amount"
+    LOWER = "lower", "Lower by the amount"
+
+    def of(self, price: Decimal, by: Decimal) -> Decimal:
+        """What `price` becomes, rounded to cents; half a cent goes up."""
+        match self:
+            case PriceChange.SET:
+                changed = by
+            case PriceChange.RAISE_PERCENT:
+                changed = price + price * by / 100
+            case PriceChange.LOWER_PERCENT:
+                changed = price - price * by / 100
+            case PriceChange.RAISE:
+                changed = price + by
+            case PriceChange.LOWER:
+                changed = price - by
+        return changed.quantize(CENT, ROUND_HALF_UP)

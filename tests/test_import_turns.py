@@ -1,0 +1,131 @@
+"""Imports that meet: a newer book ends an older one, and two appliers share the work."""
+
+import pytest
+from django.core.management import CommandError
+
+from automator.management.commands.import_inventory import Command
+from holds import import_apply, import_batches
+from inventory.imports import Import, ImportState, Verdict
+from inventory.models import LedgerEntry, TicketGroup
+from tests.factories import BrokerFactory
+from tests.fixtures import Unchanged
+from tests.importing import CALLER, Book, line
+from tests.rivals import Rivals, outsider
+
+pytestmark = pytest.mark.django_db
+
+
+def again(one: Import) -> Import:
+    return Import.objects.get(id=one.id)
+
+
+@pytest.mark.parametrize("state", [ImportState.CHECKED, ImportState.CONFIRM, ImportState.APPLYING])
+def test_newer_book_ends_an_older_one(book: Book, state: ImportState) -> None:
+    older = book.checked(line("r-1"), line("bad id"))
+    Import.objects.update(state=state)
+    newer = book.checked(line("r-1", price="50.00"))
+    ended = again(older)
+    assert (ended.state, newer.state) == (ImportState.SUPERSEDED, ImportState.CHECKED)
+    assert ended.finished_at
+    assert [row.verdict for row in ended.rows.all()] == [Verdict.REFUSED]
+    assert newer.rows.get().verdict == Verdict.NEW
+
+
+def test_old_preview_is_not_applied_over_a_newer_book(book: Book, unchanged: Unchanged) -> None:
+    book.imported(line("r-1"))
+    older = book.checked(line("r-1", price="50.00"))
+    book.imported(line("r-1", price="60.00"))
+    with unchanged():
+        import_apply.apply(older, caller=CALLER)
+    assert older.state == ImportState.SUPERSEDED
+    assert book.prices() == ["60.00"]
+
+
+def test_applier_notices_a_newer_book_and_ends(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_batches, "NEW_AT_ONCE", 1)
+
+    def newer_comes(self: Command, stage: str, done: int, total: int) -> None:
+        if stage == "applying" and done == 1:
+            book.checked(line("r-1", price="60.00"))
+
+    monkeypatch.setattr(Command, "progress", newer_comes)
+    with pytest.raises(CommandError, match=r"^Stopped after 1 of 3: a newer book came first\.$"):
+        book.imported(line("r-1"), line("r-2"), line("r-3"))
+    assert book.prices() == ["40.00"]
+
+
+def test_newer_book_that_is_refused_ends_nothing(book: Book) -> None:
+    older = book.checked(line("r-1"))
+    book.refused(line("r-1", quantity=3), strict=True)
+    book.refused('r-1,"cut in the middle')
+    assert import_apply.apply(older, caller=CALLER).state == ImportState.DONE
+
+
+def test_dry_run_ends_nothing(book: Book) -> None:
+    older = book.checked(line("r-1"))
+    book.imported(line("r-1", price="50.00"), dry_run=True)
+    assert import_apply.apply(older, caller=CALLER).state == ImportState.DONE
+
+
+def test_other_brokers_book_ends_nothing(book: Book) -> None:
+    older = book.checked(line("r-1"))
+    Book(book.path.parent, BrokerFactory()).imported(line("r-1"))
+    assert import_apply.apply(older, caller=CALLER).state == ImportState.DONE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_book_whose_check_ends_after_that_of_a_newer_one_is_overtaken(
+    book: Book, rivals: Rivals
+) -> None:
+    def newer_comes(stage: str, done: int, total: int) -> None:
+        if stage == "comparing":
+            rivals.start(lambda: book.imported(line("r-1", price="60.00"))).result()
+
+    older = book.checked(line("r-1"), progress=newer_comes)
+    assert (older.state, older.rows.count()) == (ImportState.SUPERSEDED, 0)
+    assert import_apply.apply(older, caller=CALLER).state == ImportState.SUPERSEDED
+    assert book.prices() == ["60.00"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_appliers_at_once_share_the_work(
+    book: Book, rivals: Rivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_batches, "NEW_AT_ONCE", 2)
+    monkeypatch.setattr(import_batches, "LOCKED_AT_ONCE", 2)
+    ids = [f"r-{number:02}" for number in range(30)]
+    for price in ("40.00", "50.00"):
+        checked = book.checked(*[line(one, price=price) for one in ids])
+
+        def applied(checked: Import = checked) -> Import:
+            return import_apply.apply(again(checked), caller=CALLER)
+
+        for done in rivals.together(applied, applied, applied):
+            assert (done.state, done.applied, done.refused) == (ImportState.DONE, 30, 0)
+        assert book.prices() == [price] * 30
+    assert LedgerEntry.objects.count() == 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_applied_while_somebody_else_has_the_turn(
+    book: Book, unchanged: Unchanged
+) -> None:
+    book.imported(line("r-1"))
+    checked = book.checked(line("r-1", price="50.00"), line("r-2"))
+    import_apply.apply(checked, caller=CALLER, seconds=0)
+    with unchanged(), outsider() as rival:
+        rival.execute("SELECT FROM inventory_import WHERE id = %s FOR UPDATE", (checked.id,))
+        import_apply.apply(checked, caller=CALLER, seconds=0.2)
+        assert (checked.state, checked.applied) == (ImportState.APPLYING, 0)
+    assert import_apply.apply(checked, caller=CALLER).state == ImportState.DONE
+    assert TicketGroup.objects.count() == 2
+
+
+def test_import_that_has_ended_stays_as_it_is(book: Book, unchanged: Unchanged) -> None:
+    done = book.imported(line("r-1"))
+    facts = Import.objects.values().get(id=done.id)
+    with unchanged():
+        import_apply.confirm(done)
+        import_apply.drop(done)
+        import_apply.apply(done, caller=CALLER)
+    assert Import.objects.values().get(id=done.id) == facts
