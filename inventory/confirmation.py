@@ -24,12 +24,19 @@ Action = Callable[[Any, HttpRequest, Any], HttpResponse | None]
 
 
 def asked_first(
-    *, title: str, warning: str, columns: Sequence[str], form: type[forms.Form] = forms.Form
+    *,
+    title: str,
+    warning: str,
+    columns: Sequence[str],
+    form: type[forms.Form] = forms.Form,
+    seen: str = "",
 ) -> Callable[[Effect], Action]:
     """Make an action of a method that does it to one row and returns what happened, in a sentence.
 
     The page shows `title`, `warning`, the rows with these `columns`, and the fields of `form`,
     whose cleaned data is the method's last argument. A Refusal that the method raises is reported.
+    Where `seen` names a field of the row, the page remembers what it was, and the method finds
+    that text under `seen` among the data.
     """
 
     def decorate(effect: Effect) -> Action:
@@ -47,10 +54,11 @@ def asked_first(
                 return None
             answers = form(request.POST if "confirmed" in request.POST else None)
             if not answers.is_valid():
-                shown = _table(self, chosen, columns) | page
+                shown = _table(self, chosen, columns, seen) | page
                 return _page(self, request, answers, shown)
             for row in chosen:
-                _carry_out(self, request, row, effect, answers.cleaned_data)
+                was = {"seen": request.POST.get(f"seen-{row.pk}", "")}
+                _carry_out(self, request, row, effect, answers.cleaned_data | was)
             filters = QueryDict(request.POST.get("filters", "")).urlencode()
             return HttpResponseRedirect(f"{request.path}?{filters}" if filters else request.path)
 
@@ -79,11 +87,12 @@ def _page(
 
 
 def _table(
-    model_admin: OwnRowsAdmin, rows: Sequence[Any], columns: Sequence[str]
+    model_admin: OwnRowsAdmin, rows: Sequence[Any], columns: Sequence[str], seen: str
 ) -> dict[str, Any]:
     return {
         "heads": [label_for_field(name, model_admin.model, model_admin) for name in columns],
         "rows": [(row.pk, [_cell(model_admin, row, name) for name in columns]) for row in rows],
+        "seen": [(row.pk, getattr(row, seen)) for row in rows] if seen else [],
     }
 
 

@@ -1,4 +1,4 @@
-"""Forms of the admin for ticket groups: seats as a broker writes them, and what may change when."""
+"""Forms of the admin for what a broker has: seats as a broker writes them, and what may change."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,8 +7,10 @@ from django.contrib.admin.widgets import AdminIntegerFieldWidget, AdminTextInput
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
 
-from inventory import seat_text, stocking
-from inventory.models import TicketGroup
+from inventory import seat_text
+from inventory.book.cells import MOST_TICKETS
+from inventory.models import TicketGroup, validate_wire_id
+from inventory.prices import HIGHEST, PriceChange
 from inventory.seats import SplitRule
 
 if TYPE_CHECKING:
@@ -16,8 +18,13 @@ if TYPE_CHECKING:
 else:
     ModelForm = forms.ModelForm
 
-# What a marketplace was told when it held tickets.
-PLACE = ("event", "section", "row")
+
+def on_one_line(cleaned: dict[str, Any], *names: str) -> None:
+    """Make single spaces of odd ones in these texts, as where a book is read: a look-alike would
+    be another event, section or row."""
+    for name in names:
+        if (text := cleaned.get(name)) and not text.isprintable():
+            cleaned[name] = " ".join(text.split())
 
 
 class SeatsField(forms.CharField):
@@ -39,25 +46,7 @@ class SeatsField(forms.CharField):
 
 
 class TicketGroupForm(ModelForm):
-    """What both forms of a ticket group have: the split rule."""
-
-    split_quantities = SimpleArrayField(
-        forms.IntegerField(min_value=1),
-        required=False,
-        help_text="Of a custom split rule, with commas: 2,4",
-    )
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("split_rule") != SplitRule.CUSTOM:
-            cleaned["split_quantities"] = []
-        elif not cleaned.get("split_quantities") and "split_quantities" not in self.errors:
-            self.add_error("split_quantities", "A custom split rule lists its quantities.")
-        return cleaned
-
-
-class NewTicketGroupForm(TicketGroupForm):
-    """Adds a group with its seats, or with a number of tickets that have none."""
+    """What adding and changing a ticket group have in common: its stock and its split rule."""
 
     seats = SeatsField(
         required=False,
@@ -66,21 +55,34 @@ class NewTicketGroupForm(TicketGroupForm):
     quantity = forms.IntegerField(
         required=False,
         min_value=1,
-        max_value=100_000,
+        max_value=MOST_TICKETS,
         widget=AdminIntegerFieldWidget,
-        help_text="Only where the tickets have no seat numbers: how many there are.",
+        help_text="Only where the tickets have no seat numbers: how many there are, those that "
+        "are held or sold among them.",
+    )
+    split_quantities = SimpleArrayField(
+        forms.IntegerField(min_value=1),
+        required=False,
+        help_text="Of a custom split rule, with commas: 2,4",
     )
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean()
-        event, broker = cleaned.get("event"), cleaned.get("broker")
-        if event and broker and event.broker_id != broker.id:
+        cleaned = super().clean() or self.cleaned_data
+        on_one_line(cleaned, "section", "row")
+        cleaned["split_quantities"] = sorted({*(cleaned.get("split_quantities") or ())})
+        if cleaned.get("split_rule") != SplitRule.CUSTOM:
+            cleaned["split_quantities"] = []
+        elif not cleaned.get("split_quantities") and "split_quantities" not in self.errors:
+            self.add_error("split_quantities", "A custom split rule lists its quantities.")
+        broker = cleaned.get("broker") or getattr(self.instance, "broker", None)
+        if broker and "event" in cleaned and cleaned["event"].broker_id != broker.id:
             self.add_error("event", f"This event is not one of {broker}.")
-        if not {"seats", "quantity"} & self.errors.keys():
-            self._clean_quantity(cleaned)
         return cleaned
 
-    def _clean_quantity(self, cleaned: dict[str, Any]) -> None:
+    def clean_stock(self, cleaned: dict[str, Any]) -> None:
+        """Complain unless there are either seats or a quantity; then both are there, and agree."""
+        if {"seats", "quantity"} & self.errors.keys():
+            return
         count, quantity = len(cleaned["seats"]), cleaned["quantity"]
         if not count and not quantity:
             self.add_error("seats", "Give the seats, or the quantity of tickets without numbers.")
@@ -90,22 +92,46 @@ class NewTicketGroupForm(TicketGroupForm):
             cleaned["quantity"] = quantity or count
 
 
-class ChangedTicketGroupForm(TicketGroupForm):
-    """Changes what touches no claim; event, section and row only while nothing was promised."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # What is changed is judged by what the user saw, not by what stands there now.
-        for field in self.fields.values():
-            field.show_hidden_initial = True
+class NewTicketGroupForm(TicketGroupForm):
+    """Adds a group with its seats, or with a number of tickets that have none."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        moved = [name for name in PLACE if name in self.changed_data]
-        if moved and not stocking.locked_to_move(self.instance.pk):
-            for name in moved:
-                self.add_error(name, "Tickets of this group are promised where they were.")
-        event = cleaned.get("event")
-        if "event" in moved and event and event.broker_id != self.instance.broker_id:
-            self.add_error("event", f"This event is not one of {self.instance.broker}.")
+        self.clean_stock(cleaned)
         return cleaned
+
+
+class PriceForm(forms.Form):
+    """How prices are changed."""
+
+    change = forms.ChoiceField(choices=PriceChange.choices, label="Change")
+    by = forms.DecimalField(
+        label="Amount or percent",
+        min_value=0,
+        max_value=HIGHEST,
+        max_digits=9,
+        decimal_places=2,
+        help_text="Without a sign: 5 lowers by 5 where you lower.",
+    )
+
+    def clean_change(self) -> PriceChange:
+        return PriceChange(self.cleaned_data["change"])
+
+
+class SplitForm(forms.Form):
+    """What goes from a ticket group to a new one."""
+
+    seats = SeatsField(help_text="Those that go to the new group, such as 5-8.")
+    quantity = forms.IntegerField(
+        min_value=1, widget=AdminIntegerFieldWidget, help_text="How many go to the new group."
+    )
+    remote_id = forms.CharField(
+        max_length=128,
+        widget=AdminTextInputWidget,
+        validators=[validate_wire_id],
+        help_text="Your own id of the new group; the marketplace will ask for it by this.",
+    )
+
+    def __init__(self, *args: Any, group: TicketGroup, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["quantity" if group.seats else "seats"]

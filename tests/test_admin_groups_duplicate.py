@@ -1,0 +1,67 @@
+"""A ticket group is duplicated: a form with its facts, and with stock of its own."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from inventory.models import Broker, TicketGroup
+from tests.factories import EventFactory, TicketGroupFactory, UserFactory
+from tests.marketplace import Api
+from tests.rivals import agrees
+from tests.staff import Staff, page_of
+
+pytestmark = pytest.mark.django_db
+
+COPIED = {
+    "section": "9",
+    "row": "AA",
+    "price": Decimal("75.50"),
+    "cost": Decimal("30.00"),
+    "face_value": Decimal("50.00"),
+    "split_rule": "custom",
+    "split_quantities": [2, 4],
+    "stock_type": "HARD",
+    "public_notes": "Aisle",
+    "internal_notes": "Ask Ann",
+    "on_sale": False,
+}
+
+
+@pytest.fixture
+def staff(broker: Broker) -> Staff:
+    return Staff(UserFactory(broker=broker, username="clerk"))
+
+
+def facts(group: TicketGroup) -> dict[str, Any]:
+    return {name: getattr(group, name) for name in (*COPIED, "event_id", "broker_id", "listed")}
+
+
+def test_duplicate_has_everything_but_the_remote_id_and_the_seats(
+    staff: Staff, broker: Broker
+) -> None:
+    event = EventFactory(broker=broker)
+    group = TicketGroupFactory(broker=broker, event=event, **COPIED, in_hand_on="2030-05-04")
+    address = f"{page_of(TicketGroup, 'add')}?copy={group.pk}"
+    assert address in staff.page(page_of(group))
+    form = staff.open_form(address)
+    assert (form["seats"], form["remote_id"], form["quantity"]) == ([""], [""], [""])
+    assert staff.send(address, form, seats="1-2", remote_id="copy").status_code == 302
+
+    copy = TicketGroup.objects.get(remote_id="copy")
+    assert facts(copy) == facts(group)
+    assert str(copy.in_hand_on) == "2030-05-04"
+    assert (copy.seats, copy.quantity, copy.entries, copy.held) == (["1", "2"], 2, 1, 0)
+    assert agrees()
+
+
+def test_duplicate_of_general_admission_keeps_the_quantity(
+    api: Api, staff: Staff, broker: Broker
+) -> None:
+    group = TicketGroupFactory(broker=broker, seats=[], quantity=10)
+    api.hold(group, 4, "g-1")
+    staff.fill_in(f"{page_of(TicketGroup, 'add')}?copy={group.pk}", remote_id="copy")
+
+    copy = TicketGroup.objects.get(remote_id="copy")
+    assert (copy.quantity, copy.held, copy.entries) == (10, 0, 1)
+    assert agrees()
