@@ -94,7 +94,13 @@ def test_action_on_rows_of_another_broker_does_nothing(staff: Staff, unchanged: 
         before = model.objects.filter(pk__in=rows).order_by("pk").values()
         assert rows
         kept = list(before)
-        chosen = {"action": action, "_selected_action": rows, "reason": "Mine", "note": "Mine"}
+        chosen = {
+            "action": action,
+            "_selected_action": rows,
+            "reason": "Mine",
+            "note": "Mine",
+            "tickets": "gone",
+        }
         with unchanged():
             asked = staff.post(page_of(model), {**chosen, "index": "0"}, follow=True)
             said = staff.confirm(chosen, model)

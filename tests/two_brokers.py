@@ -4,6 +4,7 @@ from typing import Any
 
 from automator.models import ApiKey
 from holds.models import Hold, OrderException
+from inventory.imports import Import
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
 from invoices.models import Invoice
 from tests.factories import (
@@ -14,15 +15,18 @@ from tests.factories import (
     UserFactory,
 )
 from tests.marketplace import Api
+from tests.staff import Staff
+from tests.uploads import line, text, upload
 
 MODELS: list[Any] = [
     *(Broker, Event, TicketGroup, LedgerEntry),
-    *(Hold, OrderException, Invoice, ApiKey),
+    *(Hold, OrderException, Invoice, ApiKey, Import),
 ]
 
 
 def book(name: str) -> Broker:
-    """A broker whose every text begins with the name: stock, a hold, a sale, an exception."""
+    """A broker whose every text begins with the name: stock, a hold, a sale, an exception,
+    an import that waits."""
     broker = BrokerFactory(name=f"{name} Tickets")
     event = EventFactory(broker=broker, name=f"{name} Live", venue=f"{name} Hall")
     group = TicketGroupFactory(
@@ -34,7 +38,8 @@ def book(name: str) -> Broker:
     api.invoice(f"{name}-o", f"{name}-g-2")
     api.release(f"{name}-g-2")
     ApiKeyFactory(broker=broker, name=f"{name} key")
-    UserFactory(broker=broker, username=f"{name}-user")
+    user = UserFactory(broker=broker, username=f"{name}-user")
+    upload(Staff(user), text(line(f"{name}-new"), line(f"{name} bad")), f"{name}.csv")
     return broker
 
 

@@ -1,0 +1,212 @@
+"""Importing a broker's book in the admin: upload, look at what it would change, apply, look back.
+
+Each request does one thing in transactions of its own, which Django's own pages would wrap in one.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.views.decorators.http import require_POST, require_safe
+
+from holds import import_apply, import_check, import_page
+from holds.import_form import FORMAT_NAMES, UploadForm
+from holds.import_refused import refused_rows
+from inventory.imports import Import, ImportState, Verdict
+from inventory.shown import label
+from inventory.tenancy import OwnRowsAdmin, caller
+from inventory.transactions import OutcomeUnknown
+
+# How long a request goes on applying; a browser, and a proxy, wait longer.
+SECONDS = 2.0
+TROUBLE = (OperationalError, InterfaceError, OutcomeUnknown)
+WAITING = {ImportState.CHECKED, ImportState.CONFIRM}
+
+
+@admin.register(Import)
+class ImportAdmin(OwnRowsAdmin):
+    list_display = (
+        *("file_name", "when_and_who", "standing", "rows_read"),
+        *("new", "changed", "unchanged", "refused", "vanished", "applied"),
+    )
+    list_filter = ("state",)
+    list_select_related = ("broker",)
+    search_fields = ("file_name",)
+    search_help_text = "File name"
+    empty_text = (
+        "No imports yet. Upload the CSV file that your point-of-sale system exports: you will see "
+        "what it would change before anything does."
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(name: str, view: Callable[..., HttpResponseBase]) -> URLPattern:
+            address = f"<int:pk>/{name}/"
+            return path(address, self.admin_site.admin_view(view), name=f"inventory_import_{name}")
+
+        own = [
+            page("apply", self.apply_view),
+            page("discard", self.discard_view),
+            page("refused", self.refused_view),
+        ]
+        return [*own, *super().get_urls()]
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Take a file and check it; the import it makes has what became of it."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        own = None if request.user.is_superuser else request.user.broker  # type: ignore[union-attr]
+        sent = (request.POST, request.FILES) if request.method == "POST" else ()
+        form = UploadForm(*sent, own=own)
+        if form.is_valid():
+            try:
+                return HttpResponseRedirect(_page_of(self._checked(request, form)))
+            except TROUBLE:
+                form.add_error(None, "The database is busy. Nothing has changed: upload it again.")
+        context = self._context(request, title="Import a book", form=form)
+        return TemplateResponse(request, "admin/inventory/import/upload.html", context)
+
+    def _checked(self, request: HttpRequest, form: UploadForm) -> Import:
+        book = import_check.check(**form.answers(), asked_by=caller(request).name)
+        self.log_addition(request, book, "Uploaded.")
+        if book.state == ImportState.CHECKED and not book.to_apply and not book.events:
+            import_apply.apply(book, caller=caller(request))  # nothing, and so nothing to ask
+        return book
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> HttpResponse:
+        """What an import says, how far it is, and what can be done with it."""
+        book = self.get_object(request, object_id)
+        if not self.has_view_permission(request, book):
+            raise PermissionDenied
+        if book is None:
+            missing: HttpResponse = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]
+                request, self.opts, object_id
+            )
+            return missing
+        context = self._context(request, title=book.file_name, book=book, original=book)
+        context |= {
+            "state": self.standing(book),
+            "format": FORMAT_NAMES.get(book.format, book.format),
+            "picture": import_page.picture(book),
+            "rows": _counted(book.rows_read, "row"),
+            "groups": _counted(book.to_apply, "ticket group"),
+            "applied": f"{book.applied:,}",
+            "to_apply": f"{book.to_apply:,}",
+            "first": import_page.FIRST,
+            "refused_rows": import_page.first_rows(book, Verdict.REFUSED),
+            # Only where the person has just said that it shall be applied.
+            "goes_on": "goes-on" in request.GET,
+        }
+        context["linked"] = ["refused"]
+        if book.state in WAITING:
+            context |= {
+                "linked": ["new", "changed", "vanished", "refused"],
+                "changed": import_page.changed(book),
+                "new": import_page.new(book),
+                "vanished": import_page.vanished(book),
+            }
+        return TemplateResponse(request, "admin/inventory/import/page.html", context)
+
+    @method_decorator(require_POST)
+    def apply_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Apply for a while; the page shows how far that is, and goes on from there."""
+        book = self._own(request, pk)
+        going = book.state == ImportState.APPLYING
+        try:
+            if "confirmed" in request.POST:
+                import_apply.confirm(book)
+            import_apply.apply(book, caller=caller(request), seconds=SECONDS)
+        except TROUBLE:
+            self.message_user(
+                request,
+                "The database is busy just now. What was applied stays so: go on in a moment.",
+                messages.WARNING,
+            )
+            return HttpResponseRedirect(_page_of(book))
+        if not going:
+            self.log_change(request, book, "Applied.")
+        query = "?goes-on" if book.state == ImportState.APPLYING else ""
+        return HttpResponseRedirect(_page_of(book) + query)
+
+    @method_decorator(require_POST)
+    def discard_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """End an import that waits, with nothing applied."""
+        book = self._own(request, pk)
+        if book.state in WAITING:
+            import_apply.drop(book)
+            self.log_change(request, book, "Discarded.")
+        return HttpResponseRedirect(_page_of(book))
+
+    @method_decorator(require_safe)
+    def refused_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """The refused rows as a file to correct."""
+        book = self._own(request, pk)
+        return StreamingHttpResponse(
+            refused_rows(book),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="refused-rows-{book.pk}.csv"'},
+        )
+
+    def _own(self, request: HttpRequest, pk: int) -> Import:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        book: Import | None = self.get_object(request, str(pk))
+        if book is None:
+            raise Http404
+        return book
+
+    def _context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
+        return {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media,
+            **more,
+        }
+
+    @admin.display(description="when and who", ordering="started_at")
+    def when_and_who(self, book: Import) -> SafeString:
+        when = date_format(localtime(book.started_at), "DATETIME_FORMAT")
+        return format_html('{}<br><span class="quiet">{}</span>', when, book.asked_by)
+
+    @admin.display(description="state", ordering="state")
+    def standing(self, book: Import) -> SafeString:
+        return label(book.state, book.get_state_display())
+
+    @admin.display(description="rows")
+    def rows_read(self, book: Import) -> int:
+        return book.rows_read
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def _page_of(book: Import) -> str:
+    return reverse("admin:inventory_import_change", args=[book.pk])

@@ -1,0 +1,108 @@
+"""How an import ends: applied in steps, discarded, overtaken by a newer book."""
+
+import pytest
+
+from holds import import_admin
+from inventory.imports import ImportRow, ImportState
+from inventory.models import Broker, Event, TicketGroup
+from tests.factories import UserFactory
+from tests.fixtures import Unchanged
+from tests.staff import Staff, page_of
+from tests.uploads import apply, line, press, seen, text, upload
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff(broker: Broker) -> Staff:
+    return Staff(UserFactory(broker=broker, username="clerk"))
+
+
+def test_apply_goes_on_in_steps(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_admin, "SECONDS", 0.0)
+    book = upload(staff, text(line("r-1"), line("r-2")))
+    answer = press(staff, "apply", book)
+    assert (book.state, book.applied) == (ImportState.APPLYING, 0)
+    page = staff.page(answer["Location"])
+    assert "<strong>0 of 2</strong> applied." in page
+    assert '<progress max="2" value="0"' in page
+    assert "automator/import.js" in page
+    assert "data-goes-on" in page
+    later = staff.page(page_of(book))
+    assert "It was stopped half-way." in later
+    assert "data-goes-on" not in later
+    assert 'value="Continue"' in later
+    monkeypatch.setattr(import_admin, "SECONDS", 2.0)
+    assert press(staff, "apply", book)["Location"] == page_of(book)
+    assert (book.state, book.applied) == (ImportState.DONE, 2)
+
+
+def test_what_is_done_cannot_be_discarded(staff: Staff, unchanged: Unchanged) -> None:
+    book = apply(staff, upload(staff, text(line("r-1"))))
+    with unchanged():
+        press(staff, "discard", book)
+    assert book.state == ImportState.DONE
+
+
+def test_snapshot_of_less_than_half_waits_for_a_yes(staff: Staff, unchanged: Unchanged) -> None:
+    apply(staff, upload(staff, text(line("r-1"), line("r-2"), line("r-3"))))
+    with unchanged():
+        book = upload(staff, text(line("r-1")), snapshot="on")
+        press(staff, "apply", book)
+    assert book.state == ImportState.CONFIRM
+    assert "it would take 2 off sale" in seen(staff, book)
+    assert 'value="Yes, apply it: change 2 ticket groups"' in staff.page(page_of(book))
+    press(staff, "apply", book, confirmed="yes")
+    assert (book.state, book.applied) == (ImportState.DONE, 2)
+
+
+@pytest.mark.parametrize("snapshot", [{}, {"snapshot": "on"}])
+def test_what_is_discarded_changes_nothing(
+    staff: Staff, unchanged: Unchanged, snapshot: dict[str, str]
+) -> None:
+    apply(staff, upload(staff, text(line("r-1"), line("r-2"), line("r-3"))))
+    with unchanged():
+        book = upload(staff, text(line("r-1", price="1.00")), **snapshot)
+        press(staff, "discard", book)
+        press(staff, "apply", book, confirmed="yes")
+    assert book.finished_at
+    assert book.applied == 0
+    assert 'type="submit" class="default"' not in staff.page(page_of(book))
+
+
+def test_one_bad_row_refuses_all_where_that_was_asked(staff: Staff, unchanged: Unchanged) -> None:
+    with unchanged():
+        book = upload(staff, text(line("r-1"), line("bad id")), strict="on")
+        press(staff, "apply", book)
+    assert book.state == ImportState.REFUSED
+    assert "All or nothing was asked for. Nothing was changed." in seen(staff, book)
+
+
+def test_newer_book_ends_the_one_that_waits(staff: Staff) -> None:
+    older = upload(staff, text(line("r-1", price="1.00")))
+    newer = upload(staff, text(line("r-1", price="2.00")))
+    press(staff, "apply", older)
+    assert (older.state, older.applied) == (ImportState.SUPERSEDED, 0)
+    page = seen(staff, older)
+    assert "Applied: 0 of 1 ticket groups." in page
+    assert "uploading this file again completes it" in page
+    apply(staff, newer)
+    assert str(TicketGroup.objects.get().price) == "2.00"
+
+
+def test_what_a_crash_has_lost_is_told(staff: Staff, unchanged: Unchanged) -> None:
+    book = upload(staff, text(line("r-1"), line("r-2")))
+    ImportRow.objects.pending(book).delete()
+    with unchanged():
+        press(staff, "apply", book)
+    assert book.state == ImportState.LOST
+    assert "0 of 2 were applied. Upload the file again." in seen(staff, book)
+
+
+def test_announced_date_is_asked_about_though_no_group_changes(staff: Staff) -> None:
+    apply(staff, upload(staff, text(line("r-1", date="2027-05-01"))))
+    book = upload(staff, text(line("r-1", date="2027-05-01T20:00:00")))
+    assert book.state == ImportState.CHECKED
+    assert "Dates of events become known, and no ticket group changes." in seen(staff, book)
+    apply(staff, book)
+    assert str(Event.objects.get().time) == "20:00:00"
