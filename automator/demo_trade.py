@@ -6,13 +6,19 @@ Each call may be repeated, so a run that was cut short is completed by running e
 import contextlib
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 
+from django.utils import timezone
+
+from holds import by_hand
 from holds import services as holds
-from holds.models import Hold, State
+from holds.by_hand import Wanted
+from holds.models import BY_HAND, Hold, State
 from inventory.errors import Refusal
 from inventory.models import Broker, Caller, TicketGroup
 from inventory.seats import SplitRule
 from invoices import services as invoices
+from invoices.by_hand import Sale, sell
 from invoices.models import Invoice
 
 CALLER = Caller("command demo")
@@ -63,6 +69,8 @@ def trade(broker: Broker, groups: Sequence[TicketGroup]) -> None:
 
     for number, group in enumerate([rows[0], rows[1], crowds[0], pairs[0], rows[5]], start=1):
         desk.hold(f"demo-hold-{number}", group)
+    desk.hold_by_hand(rows[6], "Maria Okafor", "Pays when she picks them up.")
+    desk.sell_by_hand(rows[7], Sale("By phone", "", rows[7].price - 5), "Dan Whitfield")
     desk.hold(LAST, pairs[1])
 
 
@@ -108,6 +116,27 @@ class Desk:
         """Hold tickets of a group and invoice them."""
         self.hold(global_id, group, quantity)
         self.invoice(global_id, order_id)
+
+    def hold_by_hand(self, group: TicketGroup, customer: str, note: str) -> None:
+        """Hold two tickets for a customer until the day after tomorrow."""
+        with contextlib.suppress(Refusal):
+            by_hand.hold(
+                self._two_of(group),
+                until=timezone.now() + timedelta(days=2),
+                unit_price=group.price,
+                customer=customer,
+                note=note,
+                caller=CALLER,
+            )
+
+    def sell_by_hand(self, group: TicketGroup, sale: Sale, customer: str) -> None:
+        """Sell two tickets outside the marketplace."""
+        with contextlib.suppress(Refusal):
+            sell(self._two_of(group), sale, customer=customer, caller=CALLER)
+
+    def _two_of(self, group: TicketGroup) -> Wanted:
+        # The same id in every run.
+        return Wanted(f"{BY_HAND}{group.id:016x}", self.broker.id, group.id, PAIR)
 
     def void(self, global_id: str, reason: str) -> None:
         """Undo a sale."""

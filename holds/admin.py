@@ -1,6 +1,7 @@
 """Holds and exceptions in the admin: everything to read, release and resolve as actions."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -8,12 +9,18 @@ from django.contrib import admin
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from holds import services
-from holds.models import Hold, OrderException, State
+from holds import (
+    group_admin,  # noqa: F401  registers the ticket groups
+    import_admin,  # noqa: F401  registers its pages
+    services,
+)
+from holds.by_hand_admin import hold_page
+from holds.models import BY_HAND, Hold, OrderException, State
 from inventory import seat_text
 from inventory.confirmation import asked_first
 from inventory.errors import Refusal
@@ -32,6 +39,22 @@ def place_in_two_lines(hold: Hold) -> str:
     )
 
 
+class MadeFilter(admin.SimpleListFilter):
+    title = "maker"
+    parameter_name = "made"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("marketplace", "Marketplace"), ("staff", "Staff, by hand")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "staff":
+                return queryset.by_hand()  # type: ignore[attr-defined, no-any-return]
+            case "marketplace":
+                return queryset.exclude(global_id__startswith=BY_HAND)
+        return queryset
+
+
 class OverdueFilter(admin.SimpleListFilter):
     title = "time"
     parameter_name = "overdue"
@@ -46,13 +69,13 @@ class OverdueFilter(admin.SimpleListFilter):
 @admin.register(Hold)
 class HoldAdmin(OwnRowsAdmin):
     list_display = (
-        *("global_id", "standing", "time_left", "age", "remote_id", "event_and_when"),
+        *("held_for", "standing", "time_left", "age", "remote_id", "event_and_when"),
         *("place", "quantity", "price"),
     )
-    list_filter = ("state", OverdueFilter)
+    list_filter = ("state", OverdueFilter, MadeFilter)
     list_select_related = ("group", "event", "broker")
-    search_fields = ("global_id", "remote_id", "order_id")
-    search_help_text = "Global id, remote id or order id"
+    search_fields = ("global_id", "remote_id", "order_id", "customer")
+    search_help_text = "Global id, remote id, order id or customer"
     actions = ("release",)
     fields = (
         *("global_id", "standing", "time_left", "ticket_group", "event_and_when"),
@@ -63,6 +86,17 @@ class HoldAdmin(OwnRowsAdmin):
         "No holds yet. They come with the marketplace's hold calls: give it an API key, and the "
         "remote ids of your ticket groups."
     )
+
+    def get_urls(self) -> list[Any]:
+        hold = self.admin_site.admin_view(partial(hold_page, self))
+        return [
+            path("by-hand/<int:group_id>/", hold, name="holds_hold_by_hand"),
+            *super().get_urls(),
+        ]
+
+    def get_fields(self, request: HttpRequest, obj: Hold | None = None) -> Any:
+        by_hand = ("customer", "note") if obj and obj.by_hand else ()
+        return (*self.fields, *by_hand)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The clock that the filters go by.
@@ -75,6 +109,7 @@ class HoldAdmin(OwnRowsAdmin):
         hold: Hold = context["original"]
         context |= {
             "may_release": hold.state == State.HELD,
+            "may_sell": hold.by_hand and hold.state == State.HELD,
             "invoice": getattr(hold, "invoice", None),
             "exceptions": OrderException.objects.filter(
                 broker_id=hold.broker_id, global_id=hold.global_id
@@ -87,11 +122,11 @@ class HoldAdmin(OwnRowsAdmin):
 
     @asked_first(
         title="Release holds",
-        warning="The tickets go back on sale at once. The marketplace is not told: it may still "
-        "believe that it has them, and its invoice will be refused and come to you as an "
-        "exception. Look there first.",
+        warning="The tickets go back on sale at once. Where the marketplace made the hold, it is "
+        "not told: it may still believe that it has them, and its invoice will be refused and come "
+        "to you as an exception. Look there first.",
         columns=(
-            *("global_id", "standing", "time_left", "remote_id", "event_and_when", "place"),
+            *("held_for", "standing", "time_left", "remote_id", "event_and_when", "place"),
             *("quantity", "total"),
         ),
     )
@@ -104,6 +139,14 @@ class HoldAdmin(OwnRowsAdmin):
         if outcome.replayed or outcome.hold.state != State.RELEASED:
             raise Refusal("Its tickets are free already")
         return f"Released, tickets free again: {hold.quantity}."
+
+    @admin.display(description="global id", ordering="global_id")
+    def held_for(self, hold: Hold) -> str:
+        if not hold.by_hand:
+            return hold.global_id
+        return format_html(
+            '{}<br><span class="quiet">by hand</span>', hold.customer or "No customer named"
+        )
 
     @admin.display(description="state", ordering="state")
     def standing(self, hold: Hold) -> SafeString:

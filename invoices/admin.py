@@ -1,18 +1,22 @@
 """Invoices in the admin: everything to read, and void as an action."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import path
 from django.utils.safestring import SafeString
 
 from holds.admin import place_in_two_lines
+from holds.models import BY_HAND
 from inventory.confirmation import asked_first
 from inventory.shown import event_in_two_lines, label, money
 from inventory.tenancy import OwnRowsAdmin, caller
 from invoices import services
+from invoices.by_hand_admin import sell_held_page, sell_page
 from invoices.models import Invoice
 
 
@@ -29,9 +33,34 @@ class VoidedFilter(admin.SimpleListFilter):
         return queryset.filter(void__isnull=self.value() == "sold")
 
 
-class ReasonForm(forms.Form):
-    """Why a sale is undone."""
+class MadeFilter(admin.SimpleListFilter):
+    title = "maker"
+    parameter_name = "made"
 
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("marketplace", "Marketplace"), ("staff", "Staff, by hand")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        by_hand = Q(hold__global_id__startswith=BY_HAND)
+        match self.value():
+            case "staff":
+                return queryset.filter(by_hand)
+            case "marketplace":
+                return queryset.exclude(by_hand)
+        return queryset
+
+
+class VoidForm(forms.Form):
+    """What becomes of the tickets of a sale that is undone, and why it is."""
+
+    tickets = forms.ChoiceField(
+        choices=[
+            ("stock", "Back to stock: they can be sold again"),
+            ("gone", "Gone: they leave the ticket group"),
+        ],
+        widget=forms.RadioSelect,
+        help_text="Gone is for tickets that you do not have any more, or that were never there.",
+    )
     reason = forms.CharField(
         max_length=1000,
         widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
@@ -42,19 +71,29 @@ class ReasonForm(forms.Form):
 @admin.register(Invoice)
 class InvoiceAdmin(OwnRowsAdmin):
     list_display = (
-        *("order_id", "standing", "global_id", "event", "seats", "quantity", "price"),
+        *("order", "standing", "buyer", "event", "seats", "quantity", "price"),
         *("total_price", "invoiced_at"),
     )
-    list_filter = (VoidedFilter, "late")
+    list_filter = (VoidedFilter, MadeFilter, "late")
     list_select_related = ("hold__event", "void", "broker")
-    search_fields = ("order_id", "hold__global_id")
-    search_help_text = "Order id or global id"
+    search_fields = ("order_id", "hold__global_id", "buyer", "hold__customer")
+    search_help_text = "Order id, global id, buyer or customer"
     actions = ("void",)
     fields = (
-        *("order_id", "standing", "buyer", "hold", "event", "seats", "quantity"),
+        *("order", "standing", "buyer", "hold", "event", "seats", "quantity"),
         *("price", "total_price", "invoiced_at"),
     )
     empty_text = "No invoices yet. They come with the marketplace's invoice calls, after a hold."
+
+    def get_urls(self) -> list[Any]:
+        sell, sell_held = (
+            self.admin_site.admin_view(partial(page, self)) for page in (sell_page, sell_held_page)
+        )
+        return [
+            path("by-hand/<int:group_id>/", sell, name="invoices_invoice_by_hand"),
+            path("by-hand/hold/<int:hold_id>/", sell_held, name="invoices_invoice_sell_held"),
+            *super().get_urls(),
+        ]
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -65,28 +104,30 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     @asked_first(
         title="Void sales",
-        warning="The tickets go back on sale at once; the invoices stay on record as voided. The "
-        "marketplace is not told: it has sold these tickets to a buyer. Cancel the order there "
-        "first.",
+        warning="The invoices stay on record as voided. The marketplace, or whoever sold them, is "
+        "not told: a buyer there believes to have these tickets. Cancel the order there first.",
         columns=(
-            *("order_id", "standing", "global_id", "event", "seats", "quantity"),
+            *("order", "standing", "buyer", "event", "seats", "quantity"),
             "total_price",
         ),
-        form=ReasonForm,
+        form=VoidForm,
     )
     def void(self, request: HttpRequest, invoice: Invoice, answers: dict[str, Any]) -> str:
-        services.void(invoice, reason=answers["reason"], caller=caller(request))
-        return f"Voided, tickets free again: {invoice.quantity}. {answers['reason']}"
+        back = answers["tickets"] == "stock"
+        services.void(invoice, reason=answers["reason"], back_to_stock=back, caller=caller(request))
+        became = "free again" if back else "gone"
+        return f"Voided, tickets {became}: {invoice.quantity}. {answers['reason']}"
+
+    @admin.display(description="order id", ordering="order_id")
+    def order(self, invoice: Invoice) -> str:
+        by_itself = invoice.order_id.startswith(BY_HAND)  # a sale by hand with no reference
+        return "no reference" if by_itself else invoice.order_id
 
     @admin.display(description="state")
     def standing(self, invoice: Invoice) -> SafeString:
         if getattr(invoice, "void", None):
             return label("voided", "Voided")
         return label("invoiced", "Sold late" if invoice.late else "Sold")
-
-    @admin.display(description="global id", ordering="hold__global_id")
-    def global_id(self, invoice: Invoice) -> str:
-        return invoice.hold.global_id
 
     @admin.display(ordering="hold__event__date")
     def event(self, invoice: Invoice) -> str:

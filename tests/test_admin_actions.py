@@ -157,7 +157,7 @@ def test_void_asks_for_a_reason_and_puts_the_tickets_back(
     assert "o-1" in asked
     assert "Cancel the order there first" in asked
 
-    said = staff.confirm(chosen, Invoice, reason="Buyer is ill")
+    said = staff.confirm(chosen, Invoice, reason="Buyer is ill", tickets="stock")
     assert said == ["invoice o-1: Voided, tickets free again: 2. Buyer is ill"]
     assert Void.objects.values_list("reason", "voided_by").get() == ("Buyer is ill", "user clerk")
     assert last_entry()[:5] == ("voided", 2, ["7", "8"], "g-1", "user clerk")
@@ -166,14 +166,21 @@ def test_void_asks_for_a_reason_and_puts_the_tickets_back(
     assert "Buyer is ill" in staff.page(page_of(invoice))
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 1001, "a\0b"])
-def test_void_without_a_reason_asks_again(
-    staff: Staff, bring_to: BringTo, unchanged: Unchanged, reason: str
+@pytest.mark.parametrize(
+    "answers",
+    [
+        *({"tickets": "stock", "reason": reason} for reason in ("", "   ", "x" * 1001, "a\0b")),
+        {"reason": "Buyer is ill"},
+        {"tickets": "half", "reason": "Buyer is ill"},
+    ],
+)
+def test_void_without_a_reason_or_a_word_on_the_tickets_asks_again(
+    staff: Staff, bring_to: BringTo, unchanged: Unchanged, answers: dict[str, str]
 ) -> None:
     bring_to("invoiced")
     chosen = {"action": "void", "_selected_action": [Invoice.objects.get().pk]}
     with unchanged():
-        answer = staff.post(page_of(Invoice), {**chosen, "confirmed": "yes", "reason": reason})
+        answer = staff.post(page_of(Invoice), {**chosen, "confirmed": "yes", **answers})
 
     assert answer.status_code == 200
     assert 'class="errorlist"' in answer.content.decode()
@@ -182,7 +189,7 @@ def test_void_without_a_reason_asks_again(
 def test_second_void_changes_nothing(staff: Staff, bring_to: BringTo, unchanged: Unchanged) -> None:
     bring_to("voided")
     with unchanged():
-        said = staff.act("void", Invoice.objects.get(), reason="Again")
+        said = staff.act("void", Invoice.objects.get(), reason="Again", tickets="gone")
 
     assert said == ["invoice o-1: The sale was voided by the broker's staff."]
 

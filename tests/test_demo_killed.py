@@ -50,7 +50,7 @@ def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, settings
     demo.prepare(OutputWrapper(text), "http://127.0.0.1:8000")
 
     assert "\nKept: 1 broker, 12 events, 163 ticket groups, " in f"\n{text.getvalue()}"
-    assert Hold.objects.count() == 28
+    assert Hold.objects.count() == 30
     assert OrderException.objects.count() == 2
     assert Broker.objects.get().hold_lifetime == 900
     assert list(audit.differences()) == []
