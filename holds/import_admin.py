@@ -26,7 +26,7 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_POST, require_safe
 
-from holds import import_apply, import_check, import_page
+from holds import import_apply, import_check, import_preview
 from holds.import_form import FORMAT_NAMES, UploadForm
 from holds.import_refused import refused_rows
 from inventory.imports import Import, ImportState, Verdict
@@ -114,13 +114,13 @@ class ImportAdmin(OwnRowsAdmin):
         context |= {
             "state": self.standing(book),
             "format": FORMAT_NAMES.get(book.format, book.format),
-            "picture": import_page.picture(book),
+            "picture": import_preview.picture(book),
             "rows": _counted(book.rows_read, "row"),
             "groups": _counted(book.to_apply, "ticket group"),
             "applied": f"{book.applied:,}",
             "to_apply": f"{book.to_apply:,}",
-            "first": import_page.FIRST,
-            "refused_rows": import_page.first_rows(book, Verdict.REFUSED),
+            "first": import_preview.FIRST,
+            "refused_rows": import_preview.first_rows(book, Verdict.REFUSED),
             # Only where the person has just said that it shall be applied.
             "goes_on": "goes-on" in request.GET,
         }
@@ -128,9 +128,9 @@ class ImportAdmin(OwnRowsAdmin):
         if book.state in WAITING:
             context |= {
                 "linked": ["new", "changed", "vanished", "refused"],
-                "changed": import_page.changed(book),
-                "new": import_page.new(book),
-                "vanished": import_page.vanished(book),
+                "changed": import_preview.changed(book),
+                "new": import_preview.new(book),
+                "vanished": import_preview.vanished(book),
             }
         return TemplateResponse(request, "admin/inventory/import/page.html", context)
 
@@ -159,9 +159,12 @@ class ImportAdmin(OwnRowsAdmin):
     def discard_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """End an import that waits, with nothing applied."""
         book = self._own(request, pk)
-        if book.state in WAITING:
-            import_apply.drop(book)
-            self.log_change(request, book, "Discarded.")
+        try:
+            if book.state in WAITING:
+                import_apply.drop(book)
+                self.log_change(request, book, "Discarded.")
+        except TROUBLE:
+            self.message_user(request, "The database is busy: try it again.", messages.WARNING)
         return HttpResponseRedirect(_page_of(book))
 
     @method_decorator(require_safe)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import date
 from datetime import time as hour
 
+from django.db import IntegrityError
 from django.utils import timezone
 
 from holds.import_batches import add_new, change, unlist
@@ -81,11 +82,20 @@ def drop(book: Import) -> None:
 
 def _begin(book: Import) -> None:
     """Write the events that are new or announced, once."""
+    try:
+        _open(book)
+    except IntegrityError as error:
+        if "event_unique" not in str(error):
+            raise
+        _open(book)  # somebody has added the same event meanwhile: now it is found
+    book.refresh_from_db()
+
+
+def _open(book: Import) -> None:
     with turn(book) as state:
         if state == ImportState.CHECKED:
             _make_events(book)
             _save(book, state=ImportState.APPLYING)
-    book.refresh_from_db()
 
 
 def _make_events(book: Import) -> None:
@@ -104,7 +114,7 @@ def _make_events(book: Import) -> None:
             event.pk = ids[listed]
             event.save(force_insert=True)
         elif unsaved:
-            event.save()
+            event.save(update_fields=["date", "time"])
         if event.pk != ids[listed]:
             book.rows.filter(event_id=ids[listed]).update(event_id=event.pk)
 

@@ -6,13 +6,10 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from holds import import_compare, import_turn
-from holds.import_rules import differences, judged, preview
 from holds.import_staging import Progress, stage
 from inventory.book import Book, BookError, open_book
 from inventory.imports import Import, ImportRow, ImportState, Quantities, Verdict
 from inventory.models import Broker, TicketGroup
-
-__all__ = ["check", "differences", "judged", "no_progress", "preview"]
 
 
 def no_progress(stage: str, done: int, total: int) -> None:

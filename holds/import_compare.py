@@ -106,7 +106,7 @@ def can_vanish(book: Import) -> Q:
     One that counts only free tickets has no group in which nothing is free.
     """
     if not counts_free(book):
-        return Q(listed=True)
+        return Q(listed=True, quantity__gt=0)  # no file can list a group of no tickets
     return Q(id__in=TicketGroup.objects.for_sale().values("id"))
 
 

@@ -1,13 +1,11 @@
 """What a row of a checked book does to a ticket group: its differences, and what forbids them."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from inventory import stocking
-from inventory.imports import Import, ImportRow, Quantities, Verdict
+from inventory.imports import Import, ImportRow, Quantities
 from inventory.models import TicketGroup
 from inventory.restock import Claim, restocked
-from inventory.seat_text import written
 
 # What a row of a book says of a group. The second part is left alone where the file has no such
 # column.
@@ -62,18 +60,3 @@ def differences(row: ImportRow, group: TicketGroup, book: Import) -> dict[str, t
     if not group.listed:
         found["listed"] = (False, True)
     return found
-
-
-def preview(book: Import, most: int) -> Iterator[str]:
-    """A line for each of the first changes that a checked import would make."""
-    changed = list(book.rows.filter(verdict=Verdict.CHANGED)[:most])
-    groups = TicketGroup.objects.select_related("event").in_bulk([row.group_id for row in changed])
-    for row in changed:
-        group = groups[row.group_id]
-        found = differences(row, group, book)
-        if row.quantity != group.quantity:
-            found["quantity"] = (group.quantity, row.quantity)
-        if row.seats != group.seats:
-            found["seats"] = (written(group.seats), written(row.seats))
-        facts = ", ".join(f"{name} {was} → {becomes}" for name, (was, becomes) in found.items())
-        yield f"line {row.line}: {row.remote_id}: {facts}"

@@ -123,7 +123,8 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(
                 name="hold_global_id_printable",
-                condition=Q(global_id__regex=WIRE_ID)
+                # The column's length is 128. Asked here, it would cost ten times the rest.
+                condition=Q(global_id__regex=WIRE_ID.replace("{1,128}", "+"))
                 | Q(global_id__regex=f"^{BY_HAND}[0-9a-f]{{16}}$"),
                 violation_error_message="A global id is 1 to 128 printable ASCII characters "
                 "with no space and no slash.",

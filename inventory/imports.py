@@ -22,7 +22,7 @@ class ImportState(models.TextChoices):
     APPLYING = "applying", "Applied in part"
     DONE = "done", "Done"
     REFUSED = "refused", "Refused as a whole"
-    DRY_RUN = "dry_run", "Dry run, nothing applied"
+    DRY_RUN = "dry_run", "Looked at, nothing applied"
     SUPERSEDED = "superseded", "A newer book came first"
     LOST = "lost", "Stopped: upload the file again"
 
@@ -116,7 +116,10 @@ class ImportRow(models.Model):
     kept as anything else is; the others are unlogged, so a crash of PostgreSQL empties them.
     """
 
-    book = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="rows", db_index=False)
+    # A foreign key of the refused rows alone: of the others it is not worth its price.
+    book = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="rows", db_index=False, db_constraint=False
+    )
     line = models.IntegerField(help_text="Of the file; 0 for what vanished from it.")
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     cells = ArrayField(models.TextField(), default=list)

@@ -166,7 +166,7 @@ def test_dry_run_tells_and_changes_nothing(book: Book, unchanged: Unchanged) -> 
     with unchanged():
         done = book.imported(line("r-1", price="1.00"), line("r-2"), dry_run=True)
     assert (done.new, done.changed, done.state) == (1, 1, ImportState.DRY_RUN)
-    assert "price 40.00 → 1.00" in book.out.getvalue()
+    assert "price 40.00 USD → 1.00 USD" in book.out.getvalue()
     assert not Event.objects.filter(broker=book.broker).exclude(name="Wicked").exists()
 
 

@@ -5,6 +5,8 @@ import pytest
 from holds import import_apply
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import TicketGroup
+from invoices.models import Invoice
+from invoices.services import void
 from tests.factories import EventFactory
 from tests.fixtures import Unchanged
 from tests.importing import CALLER, Book, line
@@ -109,3 +111,13 @@ def test_half_of_what_is_for_sale_is_enough_for_a_book_of_free_tickets(
     for number in range(4):
         api.hold(book.group(f"r-{number}"), 4, f"g-{number}")
     assert book.imported(line("r-5"), snapshot=True, quantities="free").vanished == 1
+
+
+def test_group_whose_tickets_are_all_gone_does_not_vanish(book: Book, api: Api) -> None:
+    book.imported(line("r-1"), line("r-2"))
+    api.hold(book.group("r-2"), 4, "g-1")
+    api.invoice("o-1", "g-1")
+    void(Invoice.objects.get(), reason="Never came", back_to_stock=False, caller=CALLER)
+
+    assert book.imported(line("r-1"), snapshot=True).vanished == 0
+    assert book.group("r-2").listed

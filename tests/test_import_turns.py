@@ -6,11 +6,11 @@ from django.core.management import CommandError
 from automator.management.commands.import_inventory import Command
 from holds import import_apply, import_batches
 from inventory.imports import Import, ImportState, Verdict
-from inventory.models import LedgerEntry, TicketGroup
+from inventory.models import Event, LedgerEntry, TicketGroup
 from tests.factories import BrokerFactory
 from tests.fixtures import Unchanged
 from tests.importing import CALLER, Book, line
-from tests.rivals import Rivals, outsider
+from tests.rivals import Rivals, before, outsider
 
 pytestmark = pytest.mark.django_db
 
@@ -129,3 +129,20 @@ def test_import_that_has_ended_stays_as_it_is(book: Book, unchanged: Unchanged) 
         import_apply.drop(done)
         import_apply.apply(done, caller=CALLER)
     assert Import.objects.values().get(id=done.id) == facts
+
+
+@pytest.mark.django_db(transaction=True)
+def test_event_that_somebody_adds_at_that_moment_is_the_one_that_is_meant(
+    book: Book, rivals: Rivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = book.checked(line("r-1"))
+    name, venue, day, start, _ = checked.events[0]
+
+    def add() -> None:
+        if not Event.objects.exists():
+            same = Event(broker=book.broker, name=name, venue=venue, date=day, time=start)
+            rivals.together(lambda: Event.objects.bulk_create([same]))
+
+    before(monkeypatch, Event, "save", add)
+    assert import_apply.apply(checked, caller=CALLER).state == ImportState.DONE
+    assert book.group("r-1").event == Event.objects.get()

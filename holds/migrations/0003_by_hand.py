@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
             model_name="hold",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("global_id__regex", "^[!-.0-~]{1,128}$"),
+                    ("global_id__regex", "^[!-.0-~]+$"),
                     ("global_id__regex", "^staff/[0-9a-f]{16}$"),
                     _connector="OR",
                 ),

@@ -1,23 +1,24 @@
 """Imports that wait for a yes or are overtaken; rows still to be applied are kept unlogged."""
 
 import django.contrib.postgres.fields
+import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Q
 
 STATES = ("checked", "confirm", "applying", "done", "refused", "dry_run", "superseded", "lost")
 # Rows still to be applied are staging, and need no write-ahead log: a crash empties them, and the
-# file is imported again. What was refused is a fact that staff look at.
+# file is imported again. What was refused is a fact that staff look at, and refers to its import.
 PARTITIONED = """
 ALTER TABLE inventory_importrow RENAME TO inventory_importrow_whole;
 ALTER TABLE inventory_importrow_whole RENAME CONSTRAINT inventory_importrow_pkey TO importrow_whole;
 CREATE TABLE inventory_importrow (
     LIKE inventory_importrow_whole INCLUDING IDENTITY,
-    CONSTRAINT inventory_importrow_pkey PRIMARY KEY (book_id, verdict, id),
+    CONSTRAINT inventory_importrow_pkey PRIMARY KEY (book_id, verdict, id)
+) PARTITION BY LIST (verdict);
+CREATE TABLE inventory_importrow_refused PARTITION OF inventory_importrow (
     CONSTRAINT inventory_importrow_book_id_fk FOREIGN KEY (book_id)
         REFERENCES inventory_import DEFERRABLE INITIALLY DEFERRED
-) PARTITION BY LIST (verdict);
-CREATE TABLE inventory_importrow_refused PARTITION OF inventory_importrow
-    FOR VALUES IN ('refused');
+) FOR VALUES IN ('refused');
 CREATE UNLOGGED TABLE inventory_importrow_pending PARTITION OF inventory_importrow
     FOR VALUES IN ('new', 'changed', 'vanished');
 INSERT INTO inventory_importrow SELECT * FROM inventory_importrow_whole;
@@ -32,9 +33,7 @@ ALTER TABLE inventory_importrow_parts
     RENAME CONSTRAINT inventory_importrow_pkey TO importrow_parts;
 CREATE TABLE inventory_importrow (
     LIKE inventory_importrow_parts INCLUDING IDENTITY,
-    CONSTRAINT inventory_importrow_pkey PRIMARY KEY (id),
-    CONSTRAINT inventory_importrow_book_id_fk FOREIGN KEY (book_id)
-        REFERENCES inventory_import DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT inventory_importrow_pkey PRIMARY KEY (id)
 );
 INSERT INTO inventory_importrow SELECT * FROM inventory_importrow_parts;
 SET CONSTRAINTS ALL IMMEDIATE;
@@ -120,7 +119,7 @@ class Migration(migrations.Migration):
                     ("applying", "Applied in part"),
                     ("done", "Done"),
                     ("refused", "Refused as a whole"),
-                    ("dry_run", "Dry run, nothing applied"),
+                    ("dry_run", "Looked at, nothing applied"),
                     ("superseded", "A newer book came first"),
                     ("lost", "Stopped: upload the file again"),
                 ],
@@ -142,6 +141,17 @@ class Migration(migrations.Migration):
         ),
         migrations.RemoveIndex(model_name="importrow", name="importrow_of_book"),
         migrations.RemoveField(model_name="importrow", name="applied"),
+        migrations.AlterField(
+            model_name="importrow",
+            name="book",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="rows",
+                to="inventory.import",
+            ),
+        ),
         migrations.RunSQL(PARTITIONED, WHOLE),
         migrations.RunSQL(LISTS, LISTS_BEFORE),
         migrations.RemoveConstraint(

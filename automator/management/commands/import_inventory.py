@@ -8,13 +8,12 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automator.management.brokers import broker_named
 from holds import import_apply, import_check
+from holds.import_preview import FIRST, changed
 from inventory.book import FORMATS
 from inventory.imports import Import, ImportState, Quantities, Verdict
 from inventory.models import Caller
 
 CALLER = Caller("command import_inventory")
-# How many refused rows and differences are printed; the admin has all of the refused ones.
-SHOWN = 20
 
 
 def readable(text: str) -> Path:
@@ -119,12 +118,14 @@ class Command(BaseCommand):
         if book.not_kept:
             self.stdout.write(f"Known columns that are not kept: {', '.join(book.not_kept)}.")
         refused = book.rows.filter(verdict=Verdict.REFUSED)
-        for row in refused[:SHOWN]:
+        for row in refused[:FIRST]:
             self.stderr.write(f"line {row.line}: {' '.join(row.problems)}")
-        if book.refused > SHOWN:
-            self.stderr.write(f"and {book.refused - SHOWN} more refused rows.")
-        for line in import_check.preview(book, SHOWN):
-            self.stdout.write(line)
+        if book.refused > FIRST:
+            self.stderr.write(f"and {book.refused - FIRST} more refused rows; the admin has them.")
+        for change in changed(book):
+            facts = [f"{fact.field} {fact.was} → {fact.becomes}" for fact in change.differences]
+            said = change.refusal or ", ".join(facts)
+            self.stdout.write(f"line {change.row.line}: {change.row.remote_id}: {said}")
         if book.format:
             self.stdout.write(
                 f"{book.format}: {book.rows_read} rows: {book.new} new, {book.changed} changed,"

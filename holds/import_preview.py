@@ -1,4 +1,4 @@
-"""What the page of an import shows: its counts as a picture, and the first of its differences."""
+"""What an import would do, for people: its counts as a picture, and the first differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
