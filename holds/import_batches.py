@@ -17,7 +17,7 @@ from inventory.models import Caller, TicketGroup
 from inventory.restock import Contradiction
 
 # Rows a transaction: of new groups, which nobody calls for yet, and of groups that are locked.
-NEW_AT_ONCE = 5000
+NEW_AT_ONCE = 2000
 LOCKED_AT_ONCE = 300
 _ENTRY = (
     "INSERT INTO inventory_ledgerentry (group_id, number, effect, tickets, seats, global_id,"
