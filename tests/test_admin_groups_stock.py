@@ -178,3 +178,13 @@ def test_what_a_book_would_read_otherwise_is_stored_as_it_reads_it(
 
     group.refresh_from_db()
     assert (group.section, group.split_quantities) == ("Club West", [2, 4])
+
+
+@pytest.mark.parametrize("amount", ["-0.01", "1000000.01"])
+def test_amounts_are_within_the_bounds_of_a_book(
+    staff: Staff, group: TicketGroup, unchanged: Unchanged, amount: str
+) -> None:
+    for name in ("price", "cost", "face_value"):
+        with unchanged():
+            answer = staff.fill_in(page_of(group), **{name: amount})
+        assert answer.status_code == 200

@@ -2,6 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import migrations, models
 from django.db.models import Q
 
@@ -165,6 +166,21 @@ class Migration(migrations.Migration):
                 violation_error_message="A remote id is 1 to 128 printable ASCII characters "
                 "with no space and no slash.",
             ),
+        ),
+        *(
+            migrations.AlterField(
+                model_name="ticketgroup",
+                name=name,
+                field=models.DecimalField(
+                    blank=True,
+                    decimal_places=2,
+                    help_text=help_text,
+                    max_digits=9,
+                    null=True,
+                    validators=[MinValueValidator(0), MaxValueValidator(1_000_000)],
+                ),
+            )
+            for name, help_text in (("cost", "Paid for one ticket."), ("face_value", ""))
         ),
         migrations.AlterField(
             model_name="ledgerentry",
