@@ -1,20 +1,19 @@
-"""Holds and exceptions in the admin: everything to read, release and resolve as actions."""
+"""Holds in the admin: everything to read, and release as an action."""
 
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.db.models import F, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from holds import (
+    exception_admin,  # noqa: F401  registers the exceptions
     group_admin,  # noqa: F401  registers the ticket groups
     import_admin,  # noqa: F401  registers its pages
     services,
@@ -39,19 +38,23 @@ def place_in_two_lines(hold: Hold) -> str:
     )
 
 
-class MadeFilter(admin.SimpleListFilter):
+class MakerFilter(admin.SimpleListFilter):
+    """Whether a hold came from the marketplace or was made by hand."""
+
     title = "maker"
     parameter_name = "made"
+    global_id_lookup = "global_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("marketplace", "Marketplace"), ("staff", "Staff, by hand")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        by_hand = Q((f"{self.global_id_lookup}__startswith", BY_HAND))
         match self.value():
             case "staff":
-                return queryset.by_hand()  # type: ignore[attr-defined, no-any-return]
+                return queryset.filter(by_hand)
             case "marketplace":
-                return queryset.exclude(global_id__startswith=BY_HAND)
+                return queryset.exclude(by_hand)
         return queryset
 
 
@@ -72,7 +75,7 @@ class HoldAdmin(OwnRowsAdmin):
         *("held_for", "standing", "time_left", "age", "remote_id", "event_and_when"),
         *("place", "quantity", "price"),
     )
-    list_filter = ("state", OverdueFilter, MadeFilter)
+    list_filter = ("state", OverdueFilter, MakerFilter)
     list_select_related = ("group", "event", "broker")
     search_fields = ("global_id", "remote_id", "order_id", "customer")
     search_help_text = "Global id, remote id, order id or customer"
@@ -189,74 +192,3 @@ class HoldAdmin(OwnRowsAdmin):
 def _now(hold: Hold) -> datetime:
     now: datetime = hold.now  # type: ignore[attr-defined]
     return now
-
-
-class OpenFilter(admin.SimpleListFilter):
-    title = "work"
-    parameter_name = "open"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Open"), ("no", "Resolved")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() == "yes":
-            return queryset.open()  # type: ignore[attr-defined, no-any-return]
-        return queryset.filter(resolved_at__isnull=False) if self.value() == "no" else queryset
-
-
-class NoteForm(forms.Form):
-    """What was done about an exception."""
-
-    note = forms.CharField(
-        max_length=1000,
-        widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
-        help_text="What you did, for whoever looks at this later.",
-    )
-
-
-@admin.register(OrderException)
-class OrderExceptionAdmin(OwnRowsAdmin):
-    list_display = (
-        *("reason", "work", "order_id", "global_id", "at_risk", "answer", "times"),
-        "last_at",
-    )
-    list_filter = (OpenFilter, "reason")
-    list_select_related = ("broker",)
-    search_fields = ("global_id", "order_id")
-    search_help_text = "Global id or order id"
-    actions = ("resolve",)
-    fields = (
-        *("reason", "work", "at_risk", "order_id", "global_id", "hold", "answer"),
-        *("times", "first_at", "last_at", "resolved_at", "resolved_by", "note"),
-    )
-    empty_text = (
-        "No exceptions: every call was honoured as asked. What could not be will stand here as "
-        "work to do."
-    )
-
-    def get_ordering(self, request: HttpRequest) -> Any:
-        """Open ones first, then the newest."""
-        return (F("resolved_at").desc(nulls_first=True), "-id")
-
-    @asked_first(
-        title="Resolve exceptions",
-        warning="Resolving sells, holds and frees nothing: it says that you have settled the "
-        "matter, with the marketplace or by other tickets.",
-        columns=("reason", "order_id", "global_id", "at_risk", "last_at"),
-        form=NoteForm,
-    )
-    def resolve(
-        self, request: HttpRequest, exception: OrderException, answers: dict[str, Any]
-    ) -> str:
-        mine = OrderException.objects.filter(pk=exception.pk)
-        if not mine.resolve(now=timezone.now(), by=caller(request).name, note=answers["note"]):
-            raise Refusal("It was resolved before")
-        return f"Resolved. {answers['note']}"
-
-    @admin.display(description="work", ordering="resolved_at")
-    def work(self, exception: OrderException) -> SafeString:
-        return label("resolved", "Resolved") if exception.resolved_at else label("open", "Open")
-
-    @admin.display(description="money at risk", ordering="amount")
-    def at_risk(self, exception: OrderException) -> str:
-        return money(exception.amount, exception.currency)

@@ -22,6 +22,7 @@ from holds import by_hand
 from holds.by_hand import Wanted, new_global_id
 from holds.models import BY_HAND, Hold
 from holds.seat_map import SeatMap, seat_map
+from inventory.confirmation import words_field
 from inventory.errors import Refusal
 from inventory.models import TicketGroup
 from inventory.tenancy import OwnRowsAdmin, caller
@@ -100,11 +101,7 @@ class HoldForm(TicketsForm):
         help_text="Then the tickets are free again by themselves.",
     )
     price = price_field(help_text="As agreed with the customer.")
-    note = forms.CharField(
-        max_length=1000,
-        required=False,
-        widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
-    )
+    note = words_field(required=False)
 
 
 def own_group(model_admin: OwnRowsAdmin, request: HttpRequest, group_id: int) -> TicketGroup:

@@ -41,10 +41,6 @@ class HoldQuerySet(models.QuerySet["Hold"]):
         """Holds that claim their tickets, whether held or invoiced."""
         return self.filter(state__in=LIVE)
 
-    def by_hand(self) -> Self:
-        """Those that staff made: for customers, and sales outside the marketplace."""
-        return self.filter(global_id__startswith=BY_HAND)
-
     def overdue(self) -> Self:
         """Past their time by the database's clock, and held until they are expired."""
         return self.filter(state=State.HELD, expires_at__lte=Now())

@@ -23,6 +23,16 @@ Effect = Callable[[Any, HttpRequest, Any, dict[str, Any]], str]
 Action = Callable[[Any, HttpRequest, Any], HttpResponse | None]
 
 
+def words_field(*, required: bool = True, help_text: str = "") -> forms.CharField:
+    """Some words for whoever looks at this later."""
+    return forms.CharField(
+        max_length=1000,
+        required=required,
+        widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
+        help_text=help_text,
+    )
+
+
 def asked_first(
     *,
     title: str,

@@ -5,14 +5,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.safestring import SafeString
 
-from holds.admin import place_in_two_lines
+from holds.admin import MakerFilter, place_in_two_lines
 from holds.models import BY_HAND
-from inventory.confirmation import asked_first
+from inventory.confirmation import asked_first, words_field
 from inventory.shown import event_in_two_lines, label, money
 from inventory.tenancy import OwnRowsAdmin, caller
 from invoices import services
@@ -33,21 +33,8 @@ class VoidedFilter(admin.SimpleListFilter):
         return queryset.filter(void__isnull=self.value() == "sold")
 
 
-class MadeFilter(admin.SimpleListFilter):
-    title = "maker"
-    parameter_name = "made"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("marketplace", "Marketplace"), ("staff", "Staff, by hand")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        by_hand = Q(hold__global_id__startswith=BY_HAND)
-        match self.value():
-            case "staff":
-                return queryset.filter(by_hand)
-            case "marketplace":
-                return queryset.exclude(by_hand)
-        return queryset
+class MakerOfHoldFilter(MakerFilter):
+    global_id_lookup = "hold__global_id"
 
 
 class VoidForm(forms.Form):
@@ -61,11 +48,7 @@ class VoidForm(forms.Form):
         widget=forms.RadioSelect,
         help_text="Gone is for tickets that you do not have any more, or that were never there.",
     )
-    reason = forms.CharField(
-        max_length=1000,
-        widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
-        help_text="Why, for whoever looks at this later.",
-    )
+    reason = words_field(help_text="Why, for whoever looks at this later.")
 
 
 @admin.register(Invoice)
@@ -74,7 +57,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         *("order", "standing", "buyer", "event", "seats", "quantity", "price"),
         *("total_price", "invoiced_at"),
     )
-    list_filter = (VoidedFilter, MadeFilter, "late")
+    list_filter = (VoidedFilter, MakerOfHoldFilter, "late")
     list_select_related = ("hold__event", "void", "broker")
     search_fields = ("order_id", "hold__global_id", "buyer", "hold__customer")
     search_help_text = "Order id, global id, buyer or customer"

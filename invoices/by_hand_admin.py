@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 
 from holds.by_hand_admin import TicketsForm, own_group, page, price_field, still_free
 from holds.models import BY_HAND, Hold
+from inventory.confirmation import words_field
 from inventory.tenancy import OwnRowsAdmin, caller
 from invoices import by_hand
 from invoices.by_hand import Sale
@@ -72,11 +73,7 @@ class SellForm(SaleForm, TicketsForm):
     """Sells free tickets of a group."""
 
     customer = forms.CharField(max_length=200, required=False)
-    note = forms.CharField(
-        max_length=1000,
-        required=False,
-        widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
-    )
+    note = words_field(required=False)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
