@@ -42,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Load the shared fixtures: they need the models, and those need the settings."""
     pytest.register_assert_rewrite("tests.marketplace")
-    for module in ("tests.fixtures", "tests.importing", "tests.rivals"):
+    for module in ("tests.fixtures", "tests.importing", "tests.rivals", "tests.staff"):
         session.config.pluginmanager.import_plugin(module)
 
 

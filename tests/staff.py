@@ -4,11 +4,14 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from django.db import models
 from django.test import Client
 from django.urls import reverse
 
 from automator.models import ApiKey, User
+from inventory.models import Broker
+from tests.factories import UserFactory
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -114,6 +117,18 @@ class Staff(Client):
         answer = self.post(page_of(model), {**chosen, "confirmed": "yes", **more}, follow=True)
         assert answer.status_code == 200
         return [str(message) for message in answer.context["messages"]]
+
+
+@pytest.fixture
+def staff(broker: Broker) -> Staff:
+    """A user of `broker`."""
+    return Staff(UserFactory(broker=broker, username="clerk"))
+
+
+@pytest.fixture
+def boss(db: None) -> Staff:
+    """A superuser, who sees every broker."""
+    return Staff(UserFactory(whole=True, username="boss"))
 
 
 def plain(html: str) -> str:

@@ -24,16 +24,6 @@ pytestmark = pytest.mark.django_db
 LISTS: list[Any] = [Broker, Event, TicketGroup, LedgerEntry, Hold, OrderException, Invoice, ApiKey]
 
 
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
-@pytest.fixture
-def boss(db: None) -> Staff:
-    return Staff(UserFactory(whole=True, username="boss"))
-
-
 def sell(api: Api, number: int) -> None:
     """A ticket group of an event of its own; a pair of it sold, and an invoice without a hold."""
     event = EventFactory(broker=api.broker, name=f"Show {number}")

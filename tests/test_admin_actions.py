@@ -9,7 +9,7 @@ from django.utils import timezone
 from holds import services
 from holds.models import Hold, OrderException
 from inventory import confirmation
-from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
+from inventory.models import Caller, LedgerEntry, TicketGroup
 from invoices.models import Invoice, Void
 from tests.factories import TicketGroupFactory, UserFactory
 from tests.fixtures import BringTo, Unchanged
@@ -18,11 +18,6 @@ from tests.rivals import somebody_locks
 from tests.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 def hold(group: TicketGroup, quantity: int = 2, global_id: str = "g-1") -> Hold:

@@ -24,11 +24,6 @@ from tests.staff import Staff, page_of
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
 def hold_page(group: TicketGroup) -> str:
     return reverse("admin:holds_hold_by_hand", args=[group.pk])
 

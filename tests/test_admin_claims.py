@@ -21,11 +21,6 @@ from tests.staff import Staff, page_of, plain
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
 def hold(group: TicketGroup, quantity: int = 2, global_id: str = "g-1") -> Hold:
     services.place(
         broker_id=group.broker_id,

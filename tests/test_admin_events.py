@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from holds.models import Hold
 from inventory import stocking
 from inventory.models import Broker, Event, TicketGroup
-from tests.factories import EventFactory, TicketGroupFactory, UserFactory
+from tests.factories import EventFactory, TicketGroupFactory
 from tests.fixtures import BringTo
 from tests.marketplace import Api
 from tests.programs import PATIENCE
@@ -20,11 +20,6 @@ from tests.staff import Staff, page_of
 pytestmark = pytest.mark.django_db
 
 KNOWN = {"date": date(2030, 5, 4), "time": time(20)}
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 def event_of(broker: Broker, **facts: Any) -> Event:

@@ -6,22 +6,12 @@ from typing import Any
 import pytest
 
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory, UserFactory
+from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
 from tests.fixtures import Unchanged
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
-@pytest.fixture
-def boss(db: None) -> Staff:
-    return Staff(UserFactory(whole=True, username="boss"))
 
 
 def add_group(staff: Staff, owner: Broker, **values: Any) -> Any:

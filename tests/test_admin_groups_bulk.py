@@ -18,11 +18,6 @@ from tests.two_brokers import book
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
 def reprice(staff: Staff, *groups: TicketGroup, change: str, by: str) -> list[str]:
     """Change prices as the page asks it: with the prices that it has shown."""
     seen = {f"seen-{group.pk}": str(group.price) for group in groups}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from inventory.models import Broker, TicketGroup
-from tests.factories import EventFactory, TicketGroupFactory, UserFactory
+from tests.factories import EventFactory, TicketGroupFactory
 from tests.marketplace import Api
 from tests.rivals import agrees
 from tests.staff import Staff, page_of
@@ -26,11 +26,6 @@ COPIED = {
     "internal_notes": "Ask Ann",
     "on_sale": False,
 }
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 def facts(group: TicketGroup) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db import connection
 from holds.models import Hold
 from inventory import stocking
 from inventory.models import Broker, TicketGroup
-from tests.factories import TicketGroupFactory, UserFactory
+from tests.factories import TicketGroupFactory
 from tests.fixtures import Unchanged
 from tests.marketplace import Api
 from tests.programs import PATIENCE
@@ -16,11 +16,6 @@ from tests.rivals import Rivals, agrees, before, somebody_locks, until_waiting
 from tests.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 @pytest.fixture

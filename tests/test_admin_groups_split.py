@@ -34,11 +34,6 @@ COPIED = {
 }
 
 
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
 def split_page(group: TicketGroup) -> str:
     return reverse("admin:inventory_ticketgroup_split", args=[group.pk])
 

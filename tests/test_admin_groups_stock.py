@@ -6,18 +6,13 @@ import pytest
 
 from holds.models import Hold
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from tests.factories import TicketGroupFactory, UserFactory
+from tests.factories import TicketGroupFactory
 from tests.fixtures import Unchanged
 from tests.marketplace import Api
 from tests.rivals import agrees
 from tests.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from automator.audit import differences
 from holds import import_form
 from inventory.imports import Import, ImportState
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from tests.factories import UserFactory
 from tests.fixtures import Unchanged
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
@@ -19,11 +18,6 @@ from tests.uploads import HEADER, apply, line, seen, text, upload
 pytestmark = pytest.mark.django_db
 
 BOOKS = Path(__file__).parent / "books"
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 @pytest.mark.parametrize("name", ["tevo", "sync", "classic"])

@@ -21,16 +21,6 @@ BUTTONS = ("apply", "discard")
 
 
 @pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
-@pytest.fixture
-def boss(db: None) -> Staff:
-    return Staff(UserFactory(whole=True, username="boss"))
-
-
-@pytest.fixture
 def theirs(db: None) -> Import:
     """An import of another broker that waits, with a refused row."""
     stranger = Staff(UserFactory(broker=BrokerFactory(name="Omega"), username="stranger"))

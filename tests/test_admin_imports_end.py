@@ -4,18 +4,12 @@ import pytest
 
 from holds import import_admin
 from inventory.imports import ImportRow, ImportState
-from inventory.models import Broker, Event, TicketGroup
-from tests.factories import UserFactory
+from inventory.models import Event, TicketGroup
 from tests.fixtures import Unchanged
 from tests.staff import Staff, page_of
 from tests.uploads import apply, line, press, seen, text, upload
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 def test_apply_goes_on_in_steps(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,19 +8,13 @@ from typing import Any
 import pytest
 
 from inventory.imports import Import
-from inventory.models import Broker, TicketGroup
+from inventory.models import TicketGroup
 from tests.book_files import row_of, text_of
-from tests.factories import UserFactory
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
 from tests.uploads import HEADER, apply, cells, download, line, text, upload
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 def corrected(content: bytes, column: str, cell: str) -> bytes:

@@ -7,21 +7,10 @@ from django.test import Client
 
 from automator.models import ApiKey, User
 from inventory.models import Broker, TicketGroup
-from tests.factories import UserFactory
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
-@pytest.fixture
-def boss(db: None) -> Staff:
-    return Staff(UserFactory(whole=True, username="boss"))
 
 
 def test_new_key_is_shown_once_and_works(staff: Staff, group: TicketGroup) -> None:

@@ -25,16 +25,6 @@ LISTS: list[Any] = [
 ]
 
 
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
-
-
-@pytest.fixture
-def boss(db: None) -> Staff:
-    return Staff(UserFactory(whole=True, username="boss"))
-
-
 def test_times_are_in_the_time_zone_of_the_broker(api: Api, boss: Staff) -> None:
     Broker.objects.update(time_zone="Asia/Tokyo")
     tokyo = Staff(UserFactory(broker=Broker.objects.get()))

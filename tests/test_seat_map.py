@@ -9,17 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from holds.models import Hold
 from holds.seat_map import Part, seat_map
 from inventory.models import Broker, TicketGroup
-from tests.factories import TicketGroupFactory, UserFactory
+from tests.factories import TicketGroupFactory
 from tests.fixtures import BringTo, DatabaseClock
 from tests.marketplace import Api
 from tests.staff import Staff, page_of, plain
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def staff(broker: Broker) -> Staff:
-    return Staff(UserFactory(broker=broker, username="clerk"))
 
 
 def test_seats_are_free_held_overdue_or_sold(
