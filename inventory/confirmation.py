@@ -110,6 +110,8 @@ def _cell(model_admin: OwnRowsAdmin, row: Any, column: str) -> Any:
     field, _, value = lookup_field(column, row, model_admin)
     if field is not None and getattr(field, "flatchoices", None):
         value = dict(field.flatchoices).get(value, value)
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
     return display_for_value(value, model_admin.get_empty_value_display())
 
 

@@ -54,8 +54,8 @@ class VoidForm(forms.Form):
 @admin.register(Invoice)
 class InvoiceAdmin(OwnRowsAdmin):
     list_display = (
-        *("order", "standing", "buyer", "event", "seats", "quantity", "price"),
-        *("total_price", "invoiced_at"),
+        *("order", "standing", "buyer", "event", "seats", "quantity", "total_price"),
+        "invoiced_at",
     )
     list_filter = (VoidedFilter, MakerOfHoldFilter, "late")
     list_select_related = ("hold__event", "void", "broker")
