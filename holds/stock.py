@@ -19,10 +19,10 @@ def claims_of(group_ids: Sequence[int]) -> dict[int, list[Claim]]:
     """The live claims of ticket groups, by group."""
     found: dict[int, list[Claim]] = {}
     live = Hold.objects.live().filter(group_id__in=group_ids).order_by("id")
-    for group_id, global_id, quantity, labels in live.values_list(
-        "group_id", "global_id", "quantity", "seats"
-    ):
-        found.setdefault(group_id, []).append(Claim(global_id, quantity, tuple(labels)))
+    columns = ("group_id", "global_id", "quantity", "seats", "customer")
+    for group_id, global_id, quantity, labels, customer in live.values_list(*columns):
+        claim = Claim(global_id, quantity, tuple(labels), customer)
+        found.setdefault(group_id, []).append(claim)
     return found
 
 

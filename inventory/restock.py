@@ -11,11 +11,16 @@ from inventory import seats
 
 
 class Claim(NamedTuple):
-    """A live hold or sale: its global id, how many tickets, and their seat labels if numbered."""
+    """A live hold or sale: its global id, how many tickets, their seat labels if numbered, and the
+    customer of one by hand."""
 
     global_id: str
     quantity: int
     seats: tuple[str, ...]
+    customer: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.global_id} for {self.customer}" if self.customer else self.global_id
 
 
 class Contradiction(Exception):
@@ -83,4 +88,4 @@ def in_order(labels: Sequence[str]) -> list[str]:
 
 
 def _name(claim: Claim) -> str:
-    return f"The claim {claim.global_id}"
+    return f"The claim {claim}"

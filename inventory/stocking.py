@@ -63,7 +63,7 @@ def require_place(
     """
     stays = (group.event_id, group.section, group.row) == (event_id, section, row)
     if claims and not stays:
-        names = ", ".join(claim.global_id for claim in claims[:3])
+        names = ", ".join(map(str, claims[:3]))
         raise Contradiction(
             f"Event, section or row would change under the claim {names}: it is {group.event}, "
             f"section {group.section}, row {group.row}. Release or void it first, or leave them "
@@ -83,7 +83,7 @@ def require_stock(
     for claim in claims:
         if seats and claim.seats and not there.issuperset(claim.seats):
             raise Contradiction(
-                f"The claim {claim.global_id} has seats {', '.join(claim.seats)}: they cannot be "
+                f"The claim {claim} has seats {', '.join(claim.seats)}: they cannot be "
                 "taken out. Release or void it first."
             )
     labels, total = restocked(seats, quantity, claims=claims, free_only=False, present=group.seats)

@@ -273,3 +273,13 @@ def test_pages_take_as_many_statements_however_much_is_taken(
     with django_assert_num_queries(20):
         answer = staff.send(sell_page(group), form, quantity="2", channel="Phone", reference="S-1")
     assert answer.status_code == 302
+
+
+def test_claim_by_hand_is_named_with_its_customer_where_it_stands_in_the_way(
+    staff: Staff, group: TicketGroup, unchanged: Unchanged
+) -> None:
+    staff.fill_in(hold_page(group), seats=["7", "8"], customer="Jane Doe")
+    with unchanged():
+        answer = staff.fill_in(page_of(group), seats="", quantity="6")
+
+    assert f"{Hold.objects.get().global_id} for Jane Doe" in said(answer)
