@@ -16,10 +16,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from automator.models import ApiKey, User, validate_network
-from inventory.confirmation import asked_first
+from inventory.admin.confirmation import asked_first
+from inventory.admin.shown import label
+from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
-from inventory.shown import label
-from inventory.tenancy import OwnRowsAdmin
 
 admin.site.site_title = admin.site.site_header = "automator"
 admin.site.index_title = "Your tickets"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from holds import import_check
+from holds.imports import checking
 from inventory.imports import Import, ImportState
 from inventory.models import Broker, Caller, TicketGroup
 
@@ -47,7 +47,7 @@ class Book:
         """Only checked, as by somebody who looks at the preview."""
         self._write(header, lines)
         with self.path.open("rb") as stream:
-            return import_check.check(
+            return checking.check(
                 stream, broker=self.broker, file_name="book.csv", asked_by="user kim", **options
             )
 

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from holds import services
 from holds.models import Hold, OrderException
-from inventory import confirmation
+from inventory.admin import confirmation
 from inventory.models import Caller, LedgerEntry, TicketGroup
 from invoices.models import Invoice, Void
 from tests.factories import TicketGroupFactory, UserFactory

@@ -7,7 +7,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import override_settings
 
 from automator.audit import differences
-from holds import import_form
+from holds.admin import upload_form
 from inventory.imports import Import, ImportState
 from inventory.models import Broker, LedgerEntry, TicketGroup
 from tests.fixtures import Unchanged
@@ -171,7 +171,7 @@ def test_upload_without_a_file_asks_for_one(staff: Staff) -> None:
 def test_file_that_is_too_large_is_told_what_to_do(
     staff: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_form, "MOST_BYTES", 100)
+    monkeypatch.setattr(upload_form, "MOST_BYTES", 100)
     file = SimpleUploadedFile("book.csv", text(line("r-1")))
     answer = staff.fill_in(page_of(Import, "add"), file=file)
     assert "The file has over 100 MB. Cut it into parts" in answer.content.decode()

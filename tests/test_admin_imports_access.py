@@ -7,7 +7,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from holds import import_apply, import_check
+from holds.imports import applying, checking
 from inventory.imports import Import, ImportState
 from inventory.models import Broker, TicketGroup
 from tests.factories import BrokerFactory, UserFactory
@@ -125,7 +125,7 @@ def test_busy_database_is_told_where_a_book_is_applied(
 ) -> None:
     book = upload(staff, text(line("r-1")))
     with unchanged(), monkeypatch.context() as patch:
-        patch.setattr(import_apply, "apply", busy)
+        patch.setattr(applying, "apply", busy)
         press(staff, "apply", book)
     assert "The database is busy just now." in staff.page(page_of(book))
     assert apply(staff, book).state == ImportState.DONE
@@ -134,7 +134,7 @@ def test_busy_database_is_told_where_a_book_is_applied(
 def test_busy_database_is_told_where_a_book_is_uploaded(
     staff: Staff, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_check, "check", busy)
+    monkeypatch.setattr(checking, "check", busy)
     file = SimpleUploadedFile("book.csv", text(line("r-1")))
     answer = staff.fill_in(page_of(Import, "add"), file=file)
     assert "The database is busy. Nothing has changed" in answer.content.decode()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from holds import import_admin
+from holds.admin import imports
 from inventory.imports import ImportRow, ImportState
 from inventory.models import Event, TicketGroup
 from tests.fixtures import Unchanged
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_apply_goes_on_in_steps(staff: Staff, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_admin, "SECONDS", 0.0)
+    monkeypatch.setattr(imports, "SECONDS", 0.0)
     book = upload(staff, text(line("r-1"), line("r-2")))
     answer = press(staff, "apply", book)
     assert (book.state, book.applied) == (ImportState.APPLYING, 0)
@@ -26,7 +26,7 @@ def test_apply_goes_on_in_steps(staff: Staff, monkeypatch: pytest.MonkeyPatch) -
     assert "It was stopped half-way." in later
     assert "data-goes-on" not in later
     assert 'value="Continue"' in later
-    monkeypatch.setattr(import_admin, "SECONDS", 2.0)
+    monkeypatch.setattr(imports, "SECONDS", 2.0)
     assert press(staff, "apply", book)["Location"] == page_of(book)
     assert (book.state, book.applied) == (ImportState.DONE, 2)
 

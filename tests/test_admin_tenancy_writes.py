@@ -9,8 +9,8 @@ from django.urls import reverse
 
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
+from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.models import Broker, Event, TicketGroup
-from inventory.tenancy import OwnRowsAdmin
 from invoices.models import Invoice
 from tests.factories import TicketGroupFactory, UserFactory
 from tests.fixtures import Unchanged

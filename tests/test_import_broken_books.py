@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from holds import import_apply, import_check
+from holds.imports import applying, checking
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Broker, Caller, Event, TicketGroup
 from tests.broken_books import FORMATS, HEADERS, ROWS, WHOLE, Sample
@@ -46,11 +46,11 @@ class Shelf:
         return group
 
     def imported(self, content: bytes, **options: Any) -> Import:
-        book = import_check.check(
+        book = checking.check(
             io.BytesIO(content),
             **{"broker": self.broker, "file_name": "book.csv", "asked_by": CALLER.name, **options},
         )
-        return import_apply.apply(book, caller=CALLER)
+        return applying.apply(book, caller=CALLER)
 
     @contextmanager
     def unchanged(self, *but: TicketGroup) -> Iterator[None]:

@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from automator.audit import differences
-from holds import import_apply, import_check
+from holds.imports import applying, checking
 from holds.models import Hold
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Broker, Caller, Event, LedgerEntry, TicketGroup
@@ -211,12 +211,10 @@ def test_unknown_broker_is_named(book: Book) -> None:
 def test_import_that_was_stopped_says_how_far_it_came_and_goes_on(broker: Broker) -> None:
     caller = Caller("command import_inventory")
     with (BOOKS / "sync.csv").open("rb") as stream:
-        checked = import_check.check(
-            stream, broker=broker, file_name="sync.csv", asked_by=caller.name
-        )
-    stopped = import_apply.apply(checked, caller=caller, seconds=0)
+        checked = checking.check(stream, broker=broker, file_name="sync.csv", asked_by=caller.name)
+    stopped = applying.apply(checked, caller=caller, seconds=0)
     assert (stopped.state, stopped.applied) == (ImportState.APPLYING, 0)
-    done = import_apply.apply(stopped, caller=caller)
+    done = applying.apply(stopped, caller=caller)
     assert (done.state, done.applied) == (ImportState.DONE, 1537)
 
 

@@ -5,7 +5,7 @@ from django.core.management import CommandError
 from django.db import connection
 
 from automator.audit import differences
-from holds import import_apply, import_batches
+from holds.imports import applying, batches
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Event, LedgerEntry
 from tests.factories import EventFactory
@@ -23,8 +23,8 @@ class Killed(Exception):
 
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_batches, "NEW_AT_ONCE", 1)
-    monkeypatch.setattr(import_batches, "LOCKED_AT_ONCE", 1)
+    monkeypatch.setattr(batches, "NEW_AT_ONCE", 1)
+    monkeypatch.setattr(batches, "LOCKED_AT_ONCE", 1)
 
 
 @pytest.mark.parametrize("batches", range(1, 7))
@@ -43,12 +43,12 @@ def test_import_killed_after_any_batch_goes_on_from_there(
         told.append(done)
 
     with pytest.raises(Killed):
-        import_apply.apply(checked, caller=CALLER, progress=kill)
+        applying.apply(checked, caller=CALLER, progress=kill)
     stopped = Import.objects.get(id=checked.id)
     assert (stopped.state, stopped.applied) == (ImportState.APPLYING, batches)
     assert stopped.rows.count() == 6 - batches
     assert set(told) == set(range(1, batches))
-    done = import_apply.apply(stopped, caller=CALLER)
+    done = applying.apply(stopped, caller=CALLER)
     assert (done.state, done.applied, done.rows.count()) == (ImportState.DONE, 6, 0)
     assert book.prices() == ["50.00", "50.00", "40.00", "40.00", "40.00", "40.00"]
     assert [book.group(f"r-{number}").listed for number in range(1, 7)] == [
@@ -63,16 +63,16 @@ def test_import_stops_in_time_and_says_how_far_it_came(
 ) -> None:
     checked = book.checked(line("r-1"), line("r-2"))
     with unchanged():
-        import_apply.apply(checked, caller=CALLER, seconds=0)
+        applying.apply(checked, caller=CALLER, seconds=0)
     assert (checked.state, checked.applied) == (ImportState.APPLYING, 0)
-    assert import_apply.apply(checked, caller=CALLER).state == ImportState.DONE
+    assert applying.apply(checked, caller=CALLER).state == ImportState.DONE
 
 
 def test_row_that_has_become_a_contradiction_is_refused(book: Book, api: Api) -> None:
     book.imported(line("r-1"), line("r-2"))
     checked = book.checked(line("r-1", section="212"), line("r-2", section="212"))
     api.hold(book.group("r-1"), 2, "g-1")
-    done = import_apply.apply(checked, caller=CALLER)
+    done = applying.apply(checked, caller=CALLER)
     assert (done.state, done.applied, done.changed, done.refused) == (ImportState.DONE, 1, 1, 1)
     row = done.rows.get()
     assert (row.verdict, row.remote_id, row.line) == (Verdict.REFUSED, "r-1", 2)
@@ -83,8 +83,8 @@ def test_row_that_has_become_a_contradiction_is_refused(book: Book, api: Api) ->
 def test_group_that_somebody_made_meanwhile_is_refused_and_the_rest_goes_in(book: Book) -> None:
     checked = book.checked(line("r-1"), line("r-2", price="50.00"), line("r-3"))
     made = book.checked(line("r-2"), dry_run=True)
-    assert import_apply.apply(made, caller=CALLER).applied == 1
-    done = import_apply.apply(checked, caller=CALLER)
+    assert applying.apply(made, caller=CALLER).applied == 1
+    done = applying.apply(checked, caller=CALLER)
     assert (done.state, done.applied, done.new, done.refused) == (ImportState.DONE, 2, 2, 1)
     assert done.rows.get().problems == ["The ticket group was made by somebody else meanwhile."]
     assert book.prices() == ["40.00", "40.00", "40.00"]
@@ -99,7 +99,7 @@ def test_event_that_somebody_made_meanwhile_is_the_one(book: Book) -> None:
         date="2027-05-01",
         time="19:30",
     )
-    import_apply.apply(checked, caller=CALLER)
+    applying.apply(checked, caller=CALLER)
     assert book.group("r-1").event == made
     assert book.group("r-2").event.name == "Hamilton"
     assert Event.objects.filter(broker=book.broker).count() == 2
@@ -112,10 +112,10 @@ def test_group_that_a_call_has_locked_is_passed_over_and_comes_later(
     book.imported(line("r-1"), line("r-2"), line("r-3"))
     checked = book.checked(line("r-2", price="50.00"), line("r-3", price="50.00"), snapshot=True)
     with somebody_locks(book.group("r-2")):
-        import_apply.apply(checked, caller=CALLER, seconds=0.5)
+        applying.apply(checked, caller=CALLER, seconds=0.5)
         assert (checked.state, checked.applied) == (ImportState.APPLYING, 2)
         assert book.prices() == ["40.00", "40.00", "50.00"]
-    done = import_apply.apply(checked, caller=CALLER)
+    done = applying.apply(checked, caller=CALLER)
     assert (done.state, done.applied) == (ImportState.DONE, 3)
     assert book.prices() == ["40.00", "50.00", "50.00"]
 
@@ -124,7 +124,7 @@ def test_group_that_a_call_has_locked_is_passed_over_and_comes_later(
 def test_command_gives_up_on_groups_that_stay_locked_and_says_so(
     book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_apply, "_TRIES", 3)
+    monkeypatch.setattr(applying, "_TRIES", 3)
     book.imported(line("r-1"), line("r-2"))
     with (
         somebody_locks(book.group("r-2")),
@@ -153,9 +153,9 @@ def test_rows_that_a_crash_took_are_asked_for_again(
 
     if begun:
         with pytest.raises(Killed):
-            import_apply.apply(checked, caller=CALLER, progress=kill)
+            applying.apply(checked, caller=CALLER, progress=kill)
     crash()
-    import_apply.apply(checked, caller=CALLER)
+    applying.apply(checked, caller=CALLER)
     assert (checked.state, checked.applied) == (ImportState.LOST, int(begun))
     assert f"{int(begun)} of 2 were applied. Upload the file again." in checked.problem
     assert checked.finished_at

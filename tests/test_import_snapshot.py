@@ -2,7 +2,7 @@
 
 import pytest
 
-from holds import import_apply
+from holds.imports import applying
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import TicketGroup
 from invoices.models import Invoice
@@ -47,10 +47,10 @@ def test_snapshot_that_waits_for_a_yes_is_applied_after_it(
     assert (waits.state, waits.vanished) == (ImportState.CONFIRM, 2)
     assert "1 good rows, and 3 ticket groups are listed" in waits.problem
     with unchanged():
-        assert import_apply.apply(waits, caller=CALLER).state == ImportState.CONFIRM
-    import_apply.confirm(waits)
+        assert applying.apply(waits, caller=CALLER).state == ImportState.CONFIRM
+    applying.confirm(waits)
     assert (waits.state, waits.problem) == (ImportState.CHECKED, "")
-    assert import_apply.apply(waits, caller=CALLER).state == ImportState.DONE
+    assert applying.apply(waits, caller=CALLER).state == ImportState.DONE
     assert TicketGroup.objects.filter(listed=True).get() == book.group("r-1")
 
 
@@ -60,7 +60,7 @@ def test_snapshot_that_waits_for_a_yes_is_refused_without_it(
     book.imported(line("r-1"), line("r-2"), line("r-3"))
     with unchanged():
         waits = book.checked(line("r-1"), line("bad id"), snapshot=True)
-        import_apply.drop(waits)
+        applying.drop(waits)
     assert (waits.state, bool(waits.finished_at)) == (ImportState.REFUSED, True)
     assert "Confirm it if that is meant." in waits.problem
     assert [row.verdict for row in waits.rows.all()] == [Verdict.REFUSED]
@@ -69,7 +69,7 @@ def test_snapshot_that_waits_for_a_yes_is_refused_without_it(
 def test_checked_import_that_is_dropped_was_a_dry_run(book: Book, unchanged: Unchanged) -> None:
     checked = book.checked(line("r-1"))
     with unchanged():
-        import_apply.drop(checked)
+        applying.drop(checked)
     assert (checked.state, checked.rows.count()) == (ImportState.DRY_RUN, 0)
 
 

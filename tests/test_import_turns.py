@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError
 
 from automator.management.commands.import_inventory import Command
-from holds import import_apply, import_batches
+from holds.imports import applying, batches
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Event, LedgerEntry, TicketGroup
 from tests.factories import BrokerFactory
@@ -36,13 +36,13 @@ def test_old_preview_is_not_applied_over_a_newer_book(book: Book, unchanged: Unc
     older = book.checked(line("r-1", price="50.00"))
     book.imported(line("r-1", price="60.00"))
     with unchanged():
-        import_apply.apply(older, caller=CALLER)
+        applying.apply(older, caller=CALLER)
     assert older.state == ImportState.SUPERSEDED
     assert book.prices() == ["60.00"]
 
 
 def test_applier_notices_a_newer_book_and_ends(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_batches, "NEW_AT_ONCE", 1)
+    monkeypatch.setattr(batches, "NEW_AT_ONCE", 1)
 
     def newer_comes(self: Command, stage: str, done: int, total: int) -> None:
         if stage == "applying" and done == 1:
@@ -58,19 +58,19 @@ def test_newer_book_that_is_refused_ends_nothing(book: Book) -> None:
     older = book.checked(line("r-1"))
     book.refused(line("r-1", quantity=3), strict=True)
     book.refused('r-1,"cut in the middle')
-    assert import_apply.apply(older, caller=CALLER).state == ImportState.DONE
+    assert applying.apply(older, caller=CALLER).state == ImportState.DONE
 
 
 def test_dry_run_ends_nothing(book: Book) -> None:
     older = book.checked(line("r-1"))
     book.imported(line("r-1", price="50.00"), dry_run=True)
-    assert import_apply.apply(older, caller=CALLER).state == ImportState.DONE
+    assert applying.apply(older, caller=CALLER).state == ImportState.DONE
 
 
 def test_other_brokers_book_ends_nothing(book: Book) -> None:
     older = book.checked(line("r-1"))
     Book(book.path.parent, BrokerFactory()).imported(line("r-1"))
-    assert import_apply.apply(older, caller=CALLER).state == ImportState.DONE
+    assert applying.apply(older, caller=CALLER).state == ImportState.DONE
 
 
 @pytest.mark.django_db(transaction=True)
@@ -83,7 +83,7 @@ def test_book_whose_check_ends_after_that_of_a_newer_one_is_overtaken(
 
     older = book.checked(line("r-1"), progress=newer_comes)
     assert (older.state, older.rows.count()) == (ImportState.SUPERSEDED, 0)
-    assert import_apply.apply(older, caller=CALLER).state == ImportState.SUPERSEDED
+    assert applying.apply(older, caller=CALLER).state == ImportState.SUPERSEDED
     assert book.prices() == ["60.00"]
 
 
@@ -91,14 +91,14 @@ def test_book_whose_check_ends_after_that_of_a_newer_one_is_overtaken(
 def test_two_appliers_at_once_share_the_work(
     book: Book, rivals: Rivals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(import_batches, "NEW_AT_ONCE", 2)
-    monkeypatch.setattr(import_batches, "LOCKED_AT_ONCE", 2)
+    monkeypatch.setattr(batches, "NEW_AT_ONCE", 2)
+    monkeypatch.setattr(batches, "LOCKED_AT_ONCE", 2)
     ids = [f"r-{number:02}" for number in range(30)]
     for price in ("40.00", "50.00"):
         checked = book.checked(*[line(one, price=price) for one in ids])
 
         def applied(checked: Import = checked) -> Import:
-            return import_apply.apply(again(checked), caller=CALLER)
+            return applying.apply(again(checked), caller=CALLER)
 
         for done in rivals.together(applied, applied, applied):
             assert (done.state, done.applied, done.refused) == (ImportState.DONE, 30, 0)
@@ -112,12 +112,12 @@ def test_nothing_is_applied_while_somebody_else_has_the_turn(
 ) -> None:
     book.imported(line("r-1"))
     checked = book.checked(line("r-1", price="50.00"), line("r-2"))
-    import_apply.apply(checked, caller=CALLER, seconds=0)
+    applying.apply(checked, caller=CALLER, seconds=0)
     with unchanged(), outsider() as rival:
         rival.execute("SELECT FROM inventory_import WHERE id = %s FOR UPDATE", (checked.id,))
-        import_apply.apply(checked, caller=CALLER, seconds=0.2)
+        applying.apply(checked, caller=CALLER, seconds=0.2)
         assert (checked.state, checked.applied) == (ImportState.APPLYING, 0)
-    assert import_apply.apply(checked, caller=CALLER).state == ImportState.DONE
+    assert applying.apply(checked, caller=CALLER).state == ImportState.DONE
     assert TicketGroup.objects.count() == 2
 
 
@@ -125,9 +125,9 @@ def test_import_that_has_ended_stays_as_it_is(book: Book, unchanged: Unchanged) 
     done = book.imported(line("r-1"))
     facts = Import.objects.values().get(id=done.id)
     with unchanged():
-        import_apply.confirm(done)
-        import_apply.drop(done)
-        import_apply.apply(done, caller=CALLER)
+        applying.confirm(done)
+        applying.drop(done)
+        applying.apply(done, caller=CALLER)
     assert Import.objects.values().get(id=done.id) == facts
 
 
@@ -144,5 +144,5 @@ def test_event_that_somebody_adds_at_that_moment_is_the_one_that_is_meant(
             rivals.together(lambda: Event.objects.bulk_create([same]))
 
     before(monkeypatch, Event, "save", add)
-    assert import_apply.apply(checked, caller=CALLER).state == ImportState.DONE
+    assert applying.apply(checked, caller=CALLER).state == ImportState.DONE
     assert book.group("r-1").event == Event.objects.get()

@@ -7,8 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automator.management.brokers import broker_named
-from holds import import_apply, import_check
-from holds.import_preview import FIRST, changed
+from holds.imports import applying, checking
+from holds.imports.preview import FIRST, changed
 from inventory.book import FORMATS
 from inventory.imports import Import, ImportState, Quantities, Verdict
 from inventory.models import Caller
@@ -80,7 +80,7 @@ class Command(BaseCommand):
         """
         broker = broker_named(options["broker"])
         with options["file"].open("rb") as stream:
-            book = import_check.check(
+            book = checking.check(
                 stream,
                 broker=broker,
                 file_name=options["file"].name,
@@ -95,16 +95,16 @@ class Command(BaseCommand):
             )
         self.report(book)
         if book.state == ImportState.CONFIRM:
-            import_apply.drop(book)
+            applying.drop(book)
         if book.state == ImportState.SUPERSEDED:
             raise CommandError("Nothing was changed: a newer book came first.")
         if book.state == ImportState.REFUSED:
             raise CommandError(f"{book.problem} Nothing was changed.")
         if options["dry_run"]:
-            import_apply.drop(book)
+            applying.drop(book)
             self.stdout.write("A dry run: nothing was changed.")
             return
-        import_apply.apply(book, caller=CALLER, progress=self.progress)
+        applying.apply(book, caller=CALLER, progress=self.progress)
         self.progress("", 0, 0)
         if book.state != ImportState.DONE:
             raise CommandError(f"Stopped after {book.applied} of {book.to_apply}: {why(book)}")

@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from holds.models import OrderException
-from inventory.confirmation import asked_first, words_field
+from inventory.admin.confirmation import asked_first, words_field
+from inventory.admin.shown import label, money
+from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
-from inventory.shown import label, money
-from inventory.tenancy import OwnRowsAdmin, caller
 
 
 class OpenFilter(admin.SimpleListFilter):

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 
 from holds.stock import claims_of
 from inventory import seat_text, stocking
-from inventory.forms import TicketGroupForm
+from inventory.admin.forms import TicketGroupForm
 from inventory.models import TicketGroup
 from inventory.restock import Claim, Contradiction
 

@@ -5,12 +5,12 @@ from typing import Any
 from django.http import HttpRequest
 
 from inventory import services
-from inventory.confirmation import asked_first
+from inventory.admin.confirmation import asked_first
+from inventory.admin.forms import PriceForm
+from inventory.admin.shown import money
+from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
-from inventory.forms import PriceForm
 from inventory.models import TicketGroup
-from inventory.shown import money
-from inventory.tenancy import OwnRowsAdmin
 
 COLUMNS = (
     *("remote_id", "event_and_when", "section", "row", "seat_labels", "free_tickets", "held"),

@@ -9,21 +9,21 @@ from django.forms.models import model_to_dict
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
+from holds.admin.export_page import ExportPage
+from holds.admin.group_form import PLACE, STOCK, ChangedTicketGroupForm
 from holds.claims import clock
-from holds.export_admin import ExportPage
-from holds.group_form import PLACE, STOCK, ChangedTicketGroupForm
 from holds.seat_map import seat_map
 from holds.stock import restock
 from inventory import seat_text, stocking
-from inventory.admin import WhenFilter
-from inventory.forms import NewTicketGroupForm
-from inventory.group_actions import GroupActions
+from inventory.admin.forms import NewTicketGroupForm
+from inventory.admin.group_actions import GroupActions
+from inventory.admin.lists import WhenFilter
+from inventory.admin.saving import SavedInTimeAdmin
+from inventory.admin.shown import event_in_two_lines, money
+from inventory.admin.split_page import SplitPage
+from inventory.admin.tenancy import caller
 from inventory.models import TicketGroup
-from inventory.saving import SavedInTimeAdmin
 from inventory.seats import SplitRule
-from inventory.shown import event_in_two_lines, money
-from inventory.splitting import SplitPage
-from inventory.tenancy import caller
 
 PROMISED = (
     "Tickets of this group are held or sold. Event, section and row stay as they are, and so do "

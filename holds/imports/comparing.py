@@ -6,8 +6,8 @@ from itertools import islice
 from django.db import connection
 from django.db.models import Q
 
-from holds.import_rules import compared, counts_free, differences, judged
-from holds.import_staging import STAGED
+from holds.imports.rules import compared, counts_free, differences, judged
+from holds.imports.staging import STAGED
 from holds.stock import claims_of
 from inventory.event_match import Listed, match
 from inventory.imports import Import, Verdict

@@ -12,20 +12,15 @@ from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from holds import (
-    exception_admin,  # noqa: F401  registers the exceptions
-    group_admin,  # noqa: F401  registers the ticket groups
-    import_admin,  # noqa: F401  registers its pages
-    services,
-)
-from holds.by_hand_admin import hold_page
+from holds import services
+from holds.admin.by_hand import hold_page
 from holds.models import BY_HAND, Hold, OrderException, State
 from inventory import seat_text
-from inventory.confirmation import asked_first
+from inventory.admin.confirmation import asked_first
+from inventory.admin.shown import event_in_two_lines, label, link_to_group, money, span
+from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
 from inventory.models import LedgerEntry
-from inventory.shown import event_in_two_lines, label, link_to_group, money, span
-from inventory.tenancy import OwnRowsAdmin, caller
 
 
 def place_in_two_lines(hold: Hold) -> str:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError
 from django.http import HttpRequest, HttpResponse
 
-from inventory.tenancy import EditableAdmin
+from inventory.admin.tenancy import EditableAdmin
 from inventory.transactions import limited, waited_in_vain
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from datetime import time as hour
 from django.db import IntegrityError
 from django.utils import timezone
 
-from holds.import_batches import add_new, change, unlist
-from holds.import_check import no_progress
-from holds.import_staging import Progress
-from holds.import_turn import turn
+from holds.imports.batches import add_new, change, unlist
+from holds.imports.checking import no_progress
+from holds.imports.staging import Progress
+from holds.imports.turns import turn
 from inventory.event_match import Listed, match
 from inventory.imports import Import, ImportRow, ImportState
 from inventory.models import Caller

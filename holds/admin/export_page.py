@@ -13,8 +13,8 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from holds.export import Export
+from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.models import Broker
-from inventory.tenancy import OwnRowsAdmin
 
 AVAILABLE = "available"
 # What a button need not say.

@@ -10,13 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.safestring import SafeString
 
-from holds.admin import MakerFilter, place_in_two_lines
+from holds.admin.holds import MakerFilter, place_in_two_lines
 from holds.models import BY_HAND
-from inventory.confirmation import asked_first, words_field
-from inventory.shown import event_in_two_lines, label, money
-from inventory.tenancy import OwnRowsAdmin, caller
+from inventory.admin.confirmation import asked_first, words_field
+from inventory.admin.shown import event_in_two_lines, label, money
+from inventory.admin.tenancy import OwnRowsAdmin, caller
 from invoices import services
-from invoices.by_hand_admin import sell_held_page, sell_page
+from invoices.admin.by_hand import sell_held_page, sell_page
 from invoices.models import Invoice
 
 

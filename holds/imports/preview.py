@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 from django.utils.formats import date_format
 
-from holds import import_rules
+from holds.imports import rules
 from holds.stock import claims_of
 from inventory import seat_text
+from inventory.admin.shown import money
 from inventory.imports import Import, ImportRow, Verdict
 from inventory.models import Event, TicketGroup
 from inventory.restock import Contradiction
-from inventory.shown import money
 
 FIRST = 20
 # The width of the picture, and the least of it that a reader sees.
@@ -102,7 +102,7 @@ def changed(book: Import) -> list[Changed]:
     shown = []
     for row, group in zip(rows, groups, strict=True):
         try:
-            stock = import_rules.judged(row, group, claims.get(group.id, []), book)
+            stock = rules.judged(row, group, claims.get(group.id, []), book)
         except Contradiction as error:
             shown.append(Changed(row, group, [], str(error)))
         else:
@@ -124,7 +124,7 @@ def _differences(
     row: ImportRow, group: TicketGroup, book: Import, stock: tuple[list[str], int]
 ) -> list[Difference]:
     seats, quantity = stock
-    found = import_rules.differences(row, group, book)
+    found = rules.differences(row, group, book)
     if "event" in found:
         found["event"] = (str(group.event), meant(row))
     if quantity != group.quantity:

@@ -8,10 +8,10 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404
 
-from holds.by_hand_admin import TicketsForm, own_group, page, price_field, still_free
+from holds.admin.by_hand import TicketsForm, own_group, page, price_field, still_free
 from holds.models import BY_HAND, Hold
-from inventory.confirmation import words_field
-from inventory.tenancy import OwnRowsAdmin, caller
+from inventory.admin.confirmation import words_field
+from inventory.admin.tenancy import OwnRowsAdmin, caller
 from invoices import by_hand
 from invoices.by_hand import Sale
 from invoices.models import Invoice

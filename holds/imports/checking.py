@@ -5,8 +5,8 @@ from typing import BinaryIO
 from django.db import models, transaction
 from django.utils import timezone
 
-from holds import import_compare, import_turn
-from holds.import_staging import Progress, stage
+from holds.imports import comparing, turns
+from holds.imports.staging import Progress, stage
 from inventory.book import Book, BookError, open_book
 from inventory.imports import Import, ImportRow, ImportState, Quantities, Verdict
 from inventory.models import Broker, TicketGroup
@@ -55,18 +55,18 @@ def check(
             book.save()
             staged = stage(rows, progress)
             progress("comparing", staged.read, staged.read)
-            if import_turn.take_over(book):
+            if turns.take_over(book):
                 if staged.refused:
-                    import_compare.keep_refused(book)
-                import_compare.match_events(book, staged.events)
-                import_compare.compare(book)
+                    comparing.keep_refused(book)
+                comparing.match_events(book, staged.events)
+                comparing.compare(book)
                 if snapshot:
-                    import_compare.find_vanished(book)
-                import_compare.judge_claimed(book)
+                    comparing.find_vanished(book)
+                comparing.judge_claimed(book)
                 _count(book, staged.read)
                 _decide(book, confirmed=confirmed)
                 if book.state != ImportState.REFUSED and not dry_run:
-                    import_turn.end_older(book)
+                    turns.end_older(book)
             else:
                 book.state, book.finished_at = ImportState.SUPERSEDED, timezone.now()
             book.save()
@@ -117,7 +117,7 @@ def _doubt(book: Import) -> str:
     if not book.snapshot:
         return ""
     good = book.rows_read - book.refused
-    expected = TicketGroup.objects.filter(import_compare.can_vanish(book), broker=book.broker)
+    expected = TicketGroup.objects.filter(comparing.can_vanish(book), broker=book.broker)
     listed = expected.count()
     if good and 2 * good >= listed:
         return ""

@@ -11,10 +11,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from inventory import seat_text, services
+from inventory.admin.forms import SplitForm
+from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
-from inventory.forms import SplitForm
 from inventory.models import TicketGroup
-from inventory.tenancy import OwnRowsAdmin, caller
 from inventory.transactions import OutcomeUnknown
 
 BUSY = "It is busy just now; perhaps it was split, perhaps not. Look, and try again."

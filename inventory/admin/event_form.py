@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 
 from inventory import stocking
-from inventory.forms import on_one_line
+from inventory.admin.forms import on_one_line
 from inventory.models import Event, TicketGroup
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from inventory import seat_text
-from inventory.event_form import NAMED, PROMISED, WHEN, EventForm, promised
+from inventory.admin.event_form import NAMED, PROMISED, WHEN, EventForm, promised
+from inventory.admin.saving import SavedInTimeAdmin
+from inventory.admin.shown import link_to_group
+from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.models import Broker, Event, LedgerEntry
-from inventory.saving import SavedInTimeAdmin
-from inventory.shown import link_to_group
-from inventory.tenancy import OwnRowsAdmin
 
 
 @admin.register(Broker)

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from holds.claims import clock
-from holds.import_rules import ALWAYS, OPTIONAL, compared, counts_free, require_place
+from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free, require_place
 from holds.stock import claims_of, restock
 from inventory.imports import Import, Verdict
 from inventory.models import Caller, TicketGroup

@@ -12,8 +12,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 
+from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
-from inventory.tenancy import OwnRowsAdmin
 from inventory.transactions import OutcomeUnknown
 
 # Each row is a transaction of its own, and the browser waits.

@@ -22,10 +22,10 @@ from holds import by_hand
 from holds.by_hand import Wanted, new_global_id
 from holds.models import BY_HAND, Hold
 from holds.seat_map import SeatMap, seat_map
-from inventory.confirmation import words_field
+from inventory.admin.confirmation import words_field
+from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
 from inventory.models import TicketGroup
-from inventory.tenancy import OwnRowsAdmin, caller
 from inventory.transactions import OutcomeUnknown
 
 BUSY = "It is busy just now; perhaps it was done, perhaps not. Send this again: it is done once."

@@ -26,12 +26,12 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_POST, require_safe
 
-from holds import import_apply, import_check, import_preview
-from holds.import_form import FORMAT_NAMES, UploadForm
-from holds.import_refused import refused_rows
+from holds.admin.upload_form import FORMAT_NAMES, UploadForm
+from holds.imports import applying, checking, preview
+from holds.imports.refused import refused_rows
+from inventory.admin.shown import label
+from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.imports import Import, ImportState, Verdict
-from inventory.shown import label
-from inventory.tenancy import OwnRowsAdmin, caller
 from inventory.transactions import OutcomeUnknown
 
 # How long a request goes on applying; a browser, and a proxy, wait longer.
@@ -88,10 +88,10 @@ class ImportAdmin(OwnRowsAdmin):
         return TemplateResponse(request, "admin/inventory/import/upload.html", context)
 
     def _checked(self, request: HttpRequest, form: UploadForm) -> Import:
-        book = import_check.check(**form.answers(), asked_by=caller(request).name)
+        book = checking.check(**form.answers(), asked_by=caller(request).name)
         self.log_addition(request, book, "Uploaded.")
         if book.state == ImportState.CHECKED and not book.to_apply and not book.events:
-            import_apply.apply(book, caller=caller(request))  # nothing, and so nothing to ask
+            applying.apply(book, caller=caller(request))  # nothing, and so nothing to ask
         return book
 
     def change_view(
@@ -114,13 +114,13 @@ class ImportAdmin(OwnRowsAdmin):
         context |= {
             "state": self.standing(book),
             "format": FORMAT_NAMES.get(book.format, book.format),
-            "picture": import_preview.picture(book),
+            "picture": preview.picture(book),
             "rows": _counted(book.rows_read, "row"),
             "groups": _counted(book.to_apply, "ticket group"),
             "applied": f"{book.applied:,}",
             "to_apply": f"{book.to_apply:,}",
-            "first": import_preview.FIRST,
-            "refused_rows": import_preview.first_rows(book, Verdict.REFUSED),
+            "first": preview.FIRST,
+            "refused_rows": preview.first_rows(book, Verdict.REFUSED),
             # Only where the person has just said that it shall be applied.
             "goes_on": "goes-on" in request.GET,
         }
@@ -128,9 +128,9 @@ class ImportAdmin(OwnRowsAdmin):
         if book.state in WAITING:
             context |= {
                 "linked": ["new", "changed", "vanished", "refused"],
-                "changed": import_preview.changed(book),
-                "new": import_preview.new(book),
-                "vanished": import_preview.vanished(book),
+                "changed": preview.changed(book),
+                "new": preview.new(book),
+                "vanished": preview.vanished(book),
             }
         return TemplateResponse(request, "admin/inventory/import/page.html", context)
 
@@ -141,8 +141,8 @@ class ImportAdmin(OwnRowsAdmin):
         going = book.state == ImportState.APPLYING
         try:
             if "confirmed" in request.POST:
-                import_apply.confirm(book)
-            import_apply.apply(book, caller=caller(request), seconds=SECONDS)
+                applying.confirm(book)
+            applying.apply(book, caller=caller(request), seconds=SECONDS)
         except TROUBLE:
             self.message_user(
                 request,
@@ -161,7 +161,7 @@ class ImportAdmin(OwnRowsAdmin):
         book = self._own(request, pk)
         try:
             if book.state in WAITING:
-                import_apply.drop(book)
+                applying.drop(book)
                 self.log_change(request, book, "Discarded.")
         except TROUBLE:
             self.message_user(request, "The database is busy: try it again.", messages.WARNING)
