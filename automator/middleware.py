@@ -55,6 +55,7 @@ class RequestMiddleware:
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """The answer of the project, or the refusal of an API call over plain HTTP."""
+        request.encoding = "utf-8"  # another charset, which no browser sends, can fail to decode
         plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
         if plain and problem_answers.is_api(request):
             refusal = problem_answers.response(request, problems.HTTPS_REQUIRED)

@@ -6,16 +6,19 @@ marketplace, not the broker's own staff.
 
 import secrets
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from holds import claims
 from holds.finding import by_staff, with_room
-from holds.models import BY_HAND, Hold
+from holds.models import BY_HAND, Hold, State
 from holds.services import Outcome
 from inventory.errors import Refusal, TicketGroupNotFound
 from inventory.models import Caller, Effect, TicketGroup
+
+# Further is a slip, such as 2062; and Python has no time after the year 9999.
+FURTHEST = timedelta(days=3650)
 
 
 class Wanted(NamedTuple):
@@ -49,16 +52,18 @@ def hold(
     """Hold tickets for a `customer` until a time, at the price of one that was agreed.
 
     Overdue holds of the group are expired where their tickets are needed. Raises
-    TicketGroupNotFound, InsufficientTickets, or Refusal for a time that is past and for a form
-    that had another effect before. Then nothing has changed.
+    TicketGroupNotFound, InsufficientTickets, or Refusal for a time that is past or too far ahead
+    and for a form that had another effect before. Then nothing has changed.
     """
+    terms = claims.Terms(until, unit_price, customer, note)
     with locked(wanted) as group:
         seen = claims.view(broker_id=wanted.broker_id, global_id=wanted.global_id, group=group)
         if seen.hold:
-            return Outcome(repeated(seen.hold, wanted), replayed=True)
+            return Outcome(_held_before(repeated(seen.hold, wanted), terms), replayed=True)
         if until <= seen.now:
             raise Refusal("That time is past: give a later one.")
-        terms = claims.Terms(until, unit_price, customer, note)
+        if until > seen.now + FURTHEST:
+            raise Refusal("That time is more than 10 years ahead: give an earlier one.")
         return Outcome(take(wanted, group, seen=seen, terms=terms, caller=caller), replayed=False)
 
 
@@ -75,6 +80,18 @@ def repeated(hold: Hold, wanted: Wanted) -> Hold:
     same = (hold.group_id, hold.quantity) == (wanted.group_id, wanted.quantity)
     if not same or (wanted.seats and set(hold.seats) != set(wanted.seats)):
         raise Refusal("This form was sent before, for other tickets. Open it anew.")
+    return hold
+
+
+def _held_before(hold: Hold, terms: claims.Terms) -> Hold:
+    """The hold that the same form made before, if it stands as the form says."""
+    if hold.state != State.HELD:
+        raise Refusal(f"This form was sent before; its hold is {hold.state} now. Open it anew.")
+    if (hold.expires_at, hold.unit_price, hold.customer, hold.note) != terms:
+        raise Refusal(
+            f"This form was sent before, and {hold.quantity} are held for {hold.customer} since. "
+            "To hold others, open it anew."
+        )
     return hold
 
 

@@ -19,9 +19,9 @@ def claims_of(group_ids: Sequence[int]) -> dict[int, list[Claim]]:
     """The live claims of ticket groups, by group."""
     found: dict[int, list[Claim]] = {}
     live = Hold.objects.live().filter(group_id__in=group_ids).order_by("id")
-    columns = ("group_id", "global_id", "quantity", "seats", "customer")
-    for group_id, global_id, quantity, labels, customer in live.values_list(*columns):
-        claim = Claim(global_id, quantity, tuple(labels), customer)
+    columns = ("group_id", "global_id", "quantity", "seats", "customer", "created_at")
+    for group_id, global_id, quantity, labels, customer, since in live.values_list(*columns):
+        claim = Claim(global_id, quantity, tuple(labels), customer, since)
         found.setdefault(group_id, []).append(claim)
     return found
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Self
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 
 class Quantities(models.TextChoices):
@@ -61,7 +62,7 @@ class Import(models.Model):
     problem = models.CharField(
         max_length=2000, blank=True, help_text="Why it was refused, or waits for a yes."
     )
-    started_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
     # Of the file's rows. They add up to all that are in it.
     new = models.IntegerField(default=0)

@@ -5,19 +5,21 @@ was not listed; a contradiction is refused by name.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from inventory import seats
 
 
 class Claim(NamedTuple):
-    """A live hold or sale: its global id, how many tickets, their seat labels if numbered, and the
-    customer of one by hand."""
+    """A live hold or sale: its global id, how many tickets, their seat labels if numbered, the
+    customer of one by hand, and since when."""
 
     global_id: str
     quantity: int
     seats: tuple[str, ...]
     customer: str = ""
+    since: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.global_id} for {self.customer}" if self.customer else self.global_id
@@ -38,9 +40,9 @@ def restocked(
     """Seat labels and quantity of a group that is listed with these seats and this quantity.
 
     Numbered seats become the listed ones and the claimed ones; where these are the `present`
-    ones, they keep their order. General admission (no seats) counts
-    all tickets in `quantity`, or only the free ones where `free_only`; it never falls below what
-    is claimed. Raises Contradiction.
+    ones, they keep their order, and so they do where some are gone and any other order would tear
+    a claim. General admission (no seats) counts all tickets in `quantity`, or only the free ones
+    where `free_only`; it never falls below what is claimed. Raises Contradiction.
     """
     claimed = sum(claim.quantity for claim in claims)
     if not listed:
@@ -58,15 +60,20 @@ def restocked(
                 "cannot get seat numbers."
             )
     labels = merged(listed, [label for claim in claims for label in claim.seats])
-    if set(labels) == set(present):
-        labels = list(present)
-    for claim in claims:
-        if seats.find(labels, claim.seats) is None:
-            raise Contradiction(
-                f"{_name(claim)} has seats {', '.join(claim.seats)} together: seats listed between "
-                "them would tear them apart."
-            )
+    there = set(labels)
+    if there == set(present) or (there < set(present) and _torn(labels, claims)):
+        labels = [label for label in present if label in there]
+    if torn := _torn(labels, claims):
+        raise Contradiction(
+            f"{_name(torn)} has seats {', '.join(torn.seats)} together: seats listed between "
+            "them would tear them apart."
+        )
     return labels, len(labels)
+
+
+def _torn(labels: Sequence[str], claims: Sequence[Claim]) -> Claim | None:
+    """A claim whose seats do not stand together and in order among the labels."""
+    return next((claim for claim in claims if seats.find(labels, claim.seats) is None), None)
 
 
 def merged(listed: Sequence[str], claimed: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ def read(text: str) -> list[str]:
             raise ValueError(f"A ticket group has at most {MOST} seats.")
     for label in labels:
         if len(label) > LONGEST:
-            raise ValueError(f"The seat {label} has more than {LONGEST} characters.")
+            raise ValueError(f"The seat {label[:LONGEST]}… has more than {LONGEST} characters.")
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise ValueError(f"The seat {twice} stands there twice.")
@@ -36,7 +36,8 @@ def read(text: str) -> list[str]:
 def _read_part(part: str) -> list[str]:
     if not part:
         raise ValueError("There is a comma with no seat beside it.")
-    ends = RANGE.fullmatch(part)
+    # No longer than a range can be: the pattern takes its time over a text without end.
+    ends = RANGE.fullmatch(part) if len(part) <= 4 * LONGEST else None
     if not ends:
         return [part]
     first, last = (NUMBERED.fullmatch(ends[end]) for end in (1, 2))

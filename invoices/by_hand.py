@@ -39,7 +39,10 @@ def sell(
     with locked(wanted) as group:
         seen = claims.view(broker_id=wanted.broker_id, global_id=wanted.global_id, group=group)
         if seen.hold:
-            return _sold_before(repeated(seen.hold, wanted), sale)
+            before = _sold_before(repeated(seen.hold, wanted), sale)
+            if (seen.hold.customer, seen.hold.note) != (customer, note):
+                raise _sold_already(before.invoice)
+            return before
         until = seen.now + timedelta(seconds=seen.hold_lifetime)
         terms = claims.Terms(until, sale.unit_price, customer, note)
         hold = take(wanted, group, seen=seen, terms=terms, caller=caller)
@@ -52,7 +55,7 @@ def sell_held(*, broker_id: int, global_id: str, sale: Sale, caller: Caller) -> 
 
     An overdue hold is sold like any other, as the marketplace's are. Raises HoldNotFound,
     HoldReleased, HoldExpired, SaleVoided, or Refusal for a hold of the marketplace or one that is
-    sold under another reference.
+    sold otherwise.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
         seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
@@ -77,9 +80,20 @@ def _sold_before(hold: Hold, sale: Sale) -> Outcome:
     """The sale that the same form made before."""
     if hold.state != State.INVOICED:
         raise Refusal(f"This form was sent before; its hold is {hold.state} now. Open it anew.")
-    if hold.order_id != (sale.reference or hold.global_id):
-        raise Refusal(f"These tickets are sold already, under {hold.order_id}.")
-    return Outcome(Invoice.objects.of_hold(hold), replayed=True)
+    invoice = Invoice.objects.of_hold(hold)
+    reference = sale.reference or hold.global_id
+    was = Sale(invoice.buyer, invoice.order_id, invoice.unit_price)
+    if was != (sale.channel, reference, sale.unit_price):
+        raise _sold_already(invoice)
+    return Outcome(invoice, replayed=True)
+
+
+def _sold_already(invoice: Invoice) -> Refusal:
+    under = "" if invoice.order_id == invoice.hold.global_id else f"under {invoice.order_id}, "
+    return Refusal(
+        f"These tickets are sold already, {under}to {invoice.buyer} at {invoice.unit_price:,.2f} "
+        "each. To sell others, open the form anew."
+    )
 
 
 def _sell(hold: Hold, sale: Sale, seen: claims.View, caller: Caller) -> Outcome:

@@ -97,6 +97,7 @@ def test_tickets_without_seat_numbers_have_no_seats_to_tick(staff: Staff, broker
         ({"price": "-1"}, "greater than or equal to 0"),
         ({"price": "1.005"}, "no more than 2 decimal places"),
         ({"until_0": "2020-01-01"}, "That time is past: give a later one."),
+        ({"until_0": "9999-12-31"}, "That time is more than 10 years ahead"),
         ({"until_0": "soon"}, "Enter a valid date"),
         ({"global_id": "g-1"}, "This form cannot be used. Open it anew."),
     ],
@@ -126,13 +127,28 @@ def test_seat_that_was_taken_meanwhile_is_refused_by_name(
     assert "held" in said(answer)
 
 
-def test_form_sent_twice_holds_once(staff: Staff, group: TicketGroup) -> None:
+def test_form_sent_twice_has_one_effect(staff: Staff, group: TicketGroup) -> None:
     form = staff.open_form(hold_page(group))
+    sale = staff.open_form(sell_page(group))
     for _ in range(2):
         answer = staff.send(hold_page(group), form, quantity="2", customer="Jane Doe")
         assert answer.status_code == 302
+        answer = staff.send(sell_page(group), sale, quantity="2", channel="Phone", reference="S-1")
+        assert answer.status_code == 302
 
-    assert Hold.objects.count() == 1
+    assert (Hold.objects.count(), Invoice.objects.count()) == (2, 1)
+
+
+def test_form_from_the_back_button_for_another_customer_holds_nothing_silently(
+    staff: Staff, broker: Broker, unchanged: Unchanged
+) -> None:
+    group = TicketGroupFactory(broker=broker, seats=[], quantity=5)
+    form = staff.open_form(hold_page(group))
+    staff.send(hold_page(group), form, quantity="2", customer="Jane Doe")
+    with unchanged():
+        answer = staff.send(hold_page(group), form, quantity="2", customer="John Roe")
+
+    assert "2 are held for Jane Doe since. To hold others, open it anew." in said(answer)
 
 
 def test_tickets_are_sold_by_hand(staff: Staff, group: TicketGroup) -> None:
@@ -166,6 +182,33 @@ def test_order_that_is_sold_already_is_not_sold_again_by_a_slip(
     assert Invoice.objects.filter(order_id="o-1").count() == 2
 
 
+def test_order_whose_sale_was_voided_can_be_sold_again(staff: Staff, group: TicketGroup) -> None:
+    again = {"quantity": "2", "channel": "Phone", "reference": "S-1"}
+    staff.fill_in(sell_page(group), **again)
+    staff.act("void", Invoice.objects.get(), reason="Slip", tickets="stock")
+    staff.fill_in(sell_page(group), **again)
+
+    assert Invoice.objects.filter(order_id="S-1", void=None).count() == 1
+
+
+def test_order_of_another_broker_is_no_news(staff: Staff, group: TicketGroup) -> None:
+    other = TicketGroupFactory()
+    Staff(UserFactory(broker=other.broker)).fill_in(
+        sell_page(other), quantity="1", channel="Phone", reference="S-1"
+    )
+    staff.fill_in(sell_page(group), quantity="1", channel="Phone", reference="S-1")
+
+    assert Invoice.objects.filter(order_id="S-1").count() == 2
+
+
+def test_reference_is_shown_as_it_was_written(staff: Staff, group: TicketGroup) -> None:
+    for reference in ("", "staff/7", "<i>7</i>"):
+        staff.fill_in(sell_page(group), quantity="1", channel="Phone", reference=reference)
+
+    shown = ["&lt;i&gt;7&lt;/i&gt;", "staff/7", "no reference"]
+    assert staff.first_column(page_of(Invoice)) == shown
+
+
 def test_what_is_held_for_a_customer_is_sold(staff: Staff, group: TicketGroup) -> None:
     staff.fill_in(hold_page(group), quantity="2", customer="Jane Doe", price="45.00")
     hold = Hold.objects.get()
@@ -175,6 +218,7 @@ def test_what_is_held_for_a_customer_is_sold(staff: Staff, group: TicketGroup) -
     invoice = Invoice.objects.get(hold=hold)
     assert (invoice.buyer, invoice.unit_price) == ("By phone", Decimal("44.00"))
     assert sell_held_page(hold) not in staff.page(page_of(hold))
+    assert staff.get(sell_held_page(hold)).headers["Location"] == page_of(hold)
     assert not list(differences())
 
 

@@ -164,6 +164,21 @@ def test_price_change_does_not_keep_an_event_from_being_saved(staff: Staff, brok
     assert kept(event)[0] == "Another"
 
 
+def test_event_does_not_become_one_that_is_there_already(
+    api: Api, staff: Staff, broker: Broker
+) -> None:
+    event = event_of(broker, date=None)
+    EventFactory(broker=broker, name="Other", venue="Bellagio", date=None)
+    EventFactory(broker=broker, name="Cirque", venue="Bellagio", **KNOWN)
+    was = kept(event)
+    said = [staff.fill_in(page_of(event), name="Other").content.decode()]
+    hold(api)
+    said.append(staff.fill_in(page_of(event), date="2030-05-04", time="20:00").content.decode())
+
+    assert all("This broker has that event already." in page for page in said)
+    assert kept(event) == was
+
+
 @pytest.mark.parametrize("groups", [1, 3])
 def test_page_takes_the_same_few_queries_for_any_number_of_groups(
     api: Api, staff: Staff, broker: Broker, groups: int

@@ -103,6 +103,14 @@ def test_split_that_cannot_be_is_refused(
     assert complaint in answer.content.decode()
 
 
+def test_remote_id_of_another_broker_is_free_to_take(staff: Staff, broker: Broker) -> None:
+    group = TicketGroupFactory(broker=broker, remote_id="r-1")
+    TicketGroupFactory(remote_id="taken")
+    staff.post(split_page(group), {"seats": "7-8", "remote_id": "taken"})
+
+    assert TicketGroup.objects.get(broker=broker, remote_id="taken").seats == ["7", "8"]
+
+
 @pytest.mark.parametrize(("seats", "quantity"), [([], 0), ([], 10), ([], -1), (["7"], 0)])
 def test_general_admission_is_not_split_into_nothing(
     broker: Broker, unchanged: Unchanged, seats: list[str], quantity: int

@@ -1,11 +1,16 @@
 """How an import ends: applied in steps, discarded, overtaken by a newer book."""
 
+from functools import partial
+
 import pytest
+from django.contrib.admin.models import LogEntry
 
 from holds.admin import imports
-from inventory.imports import ImportRow, ImportState
-from inventory.models import Event, TicketGroup
+from holds.imports import applying
+from inventory.imports import Import, ImportRow, ImportState
+from inventory.models import Caller, Event, TicketGroup
 from tests.fixtures import Unchanged
+from tests.rivals import before, outsider
 from tests.staff import Staff, page_of
 from tests.uploads import apply, line, press, seen, text, upload
 
@@ -100,3 +105,43 @@ def test_announced_date_is_asked_about_though_no_group_changes(staff: Staff) -> 
     assert "Dates of events become known, and no ticket group changes." in seen(staff, book)
     apply(staff, book)
     assert str(Event.objects.get().time) == "20:00:00"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_press_of_apply_while_somebody_else_is_at_it_is_answered(
+    staff: Staff, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(applying, "_TRIES", 2)
+    book = upload(staff, text(line("r-1")))
+    with unchanged(but=[LogEntry]), outsider() as rival:
+        rival.execute("SELECT FROM inventory_import WHERE id = %s FOR UPDATE", (book.pk,))
+        answer = press(staff, "apply", book)
+    assert book.state == ImportState.CHECKED
+    assert "Nothing is applied yet: a newer book is being checked." in staff.page(
+        answer["Location"]
+    )
+    assert history() == ["Uploaded."]
+
+
+def test_history_has_only_what_happened(staff: Staff) -> None:
+    book = upload(staff, text(line("r-1")))
+    press(staff, "discard", book)
+    press(staff, "apply", book)
+    press(staff, "discard", book)
+    assert history() == ["Uploaded.", "Discarded."]
+
+
+def test_discard_that_comes_after_another_browsers_apply_is_not_in_the_history(
+    staff: Staff, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = upload(staff, text(line("r-1")))
+    with monkeypatch.context() as patch:
+        applied = partial(applying.apply, Import.objects.get(), caller=Caller("user kim"))
+        before(patch, applying, "drop", applied)
+        press(staff, "discard", book)
+    assert (book.state, book.applied) == (ImportState.DONE, 1)
+    assert history() == ["Uploaded."]
+
+
+def history() -> list[str]:
+    return [entry.change_message for entry in LogEntry.objects.order_by("id")]

@@ -10,6 +10,8 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import BaseConstraint
 
 from holds.models import Hold, State
+from inventory.models import Broker
+from tests.factories import TicketGroupFactory
 from tests.fixtures import BringTo
 from tests.marketplace import Api
 
@@ -202,6 +204,19 @@ def test_what_a_hold_was_made_with_never_changes(books: None) -> None:
 )
 def test_live_claim_keeps_the_seats_it_was_given(books: None, statement: str) -> None:
     said = refusal(f"{statement}; SET CONSTRAINTS ALL IMMEDIATE")
+
+    assert said.constraint_name == "hold_seats_stay"
+
+
+def test_sale_keeps_its_seats_where_nothing_is_held(api: Api, broker: Broker) -> None:
+    sold = TicketGroupFactory(broker=broker)
+    api.hold(sold, 6, "g-1")
+    api.invoice("o-1", "g-1")
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # the calls are judged, and done with
+    said = refusal(
+        f"UPDATE inventory_ticketgroup SET seats = '{{12,7,8,9,10,11}}' WHERE id = {sold.id}"
+    )
 
     assert said.constraint_name == "hold_seats_stay"
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from holds import export
 from holds.export import Export
 from inventory.models import Broker, Caller, StockType, TicketGroup
 from inventory.seats import SplitRule
@@ -24,7 +25,7 @@ from tests.exports import exported
 from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
 from tests.fixtures import BringTo
 from tests.marketplace import Api
-from tests.rivals import database_url
+from tests.rivals import before, database_url
 
 pytestmark = pytest.mark.django_db
 
@@ -240,10 +241,32 @@ def test_file_is_whole_or_not_there(broker: Broker, hamilton: TicketGroup, tmp_p
     assert err.getvalue() == "sync: 1 ticket groups in the book, 4 tickets.\n"
 
 
+def test_export_that_fails_half_way_leaves_the_former_file_alone(
+    broker: Broker, hamilton: TicketGroup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "book.csv").write_text("former")
+
+    def lost() -> None:
+        raise OperationalError
+
+    before(monkeypatch, export, "Row", lost)
+    with pytest.raises(OperationalError):
+        call_command("export_inventory", broker.name, output=tmp_path / "book.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["book.csv"]
+    assert (tmp_path / "book.csv").read_text() == "former"
+
+
 def test_file_that_cannot_be_written_is_named(broker: Broker, tmp_path: Path) -> None:
     nowhere = tmp_path / "none" / "book.csv"
     with pytest.raises(CommandError, match=r"book\.csv cannot be written: No such file"):
         call_command("export_inventory", broker.name, output=nowhere)
+
+
+def test_free_seats_stand_in_the_order_of_the_group(broker: Broker, api: Api) -> None:
+    group = TicketGroupFactory(broker=broker, seats=["8", "9", "10", "11"])
+    api.hold(group, 1, "g-1")
+    (row,) = rows(broker, available=True)
+    assert row["seats"] == "9,10,11"
 
 
 def test_unknown_broker_is_named(db: None) -> None:

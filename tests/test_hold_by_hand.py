@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
@@ -99,6 +100,23 @@ def test_seats_that_cannot_be_had_are_refused_by_name(
         hold(wanted(group, 2, *seats))
 
 
+def test_every_seat_that_is_taken_is_named(group: TicketGroup, unchanged: Unchanged) -> None:
+    hold(wanted(group, 1, "7"))
+    hold(wanted(group, 1, "10"))
+    with unchanged(), pytest.raises(InsufficientTickets, match=r"Not free any more: 7, 10\."):
+        hold(wanted(group, 4, "7", "8", "9", "10"))
+
+
+def test_form_sent_again_for_another_group_is_refused(
+    group: TicketGroup, unchanged: Unchanged
+) -> None:
+    asked, until = wanted(group, 2), timezone.now() + timedelta(days=1)
+    other = TicketGroupFactory(broker=group.broker)
+    hold(asked, until=until)
+    with unchanged(), pytest.raises(Refusal, match="sent before, for other tickets"):
+        hold(asked._replace(group_id=other.id), until=until)
+
+
 def test_overdue_hold_gives_way_and_no_other(
     api: Api, group: TicketGroup, database_clock: DatabaseClock
 ) -> None:
@@ -120,15 +138,49 @@ def test_time_that_is_past_is_refused(group: TicketGroup, unchanged: Unchanged) 
         hold(wanted(group, 2), until=timezone.now() - timedelta(seconds=1))
 
 
+def test_time_that_no_clock_can_show_is_refused(group: TicketGroup, unchanged: Unchanged) -> None:
+    last = datetime(9999, 12, 31, 23, 59, tzinfo=ZoneInfo("America/New_York"))
+    with unchanged(), pytest.raises(Refusal, match="more than 10 years ahead"):
+        hold(wanted(group, 2), until=last)
+
+
 def test_form_sent_twice_holds_once(group: TicketGroup, unchanged: Unchanged) -> None:
-    asked = wanted(group, 2, "7", "8")
-    first = hold(asked)
+    asked, until = wanted(group, 2, "7", "8"), timezone.now() + timedelta(days=1)
+    first = hold(asked, until=until)
     with unchanged():
-        assert hold(asked) == first
+        assert hold(asked, until=until) == first
         with pytest.raises(Refusal, match="sent before"):
-            hold(asked._replace(seats=("9", "10")))
+            hold(asked._replace(seats=("9", "10")), until=until)
         with pytest.raises(Refusal, match="sent before"):
-            hold(asked._replace(quantity=3, seats=()))
+            hold(asked._replace(quantity=3, seats=()), until=until)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"customer": "John Roe"},
+        {"note": "And his wife"},
+        {"unit_price": Decimal("46.00")},
+        {"until": timezone.now() + timedelta(days=9)},
+    ],
+)
+def test_form_sent_again_with_other_terms_is_refused(
+    group: TicketGroup, unchanged: Unchanged, other: dict[str, Any]
+) -> None:
+    asked, until = wanted(group, 2), timezone.now() + timedelta(days=1)
+    hold(asked, until=until)
+    with unchanged(), pytest.raises(Refusal, match="2 are held for Jane Doe since"):
+        hold(asked, **{"until": until, **other})
+
+
+def test_form_sent_again_after_a_release_does_not_say_that_it_holds(
+    group: TicketGroup, unchanged: Unchanged
+) -> None:
+    asked, until = wanted(group, 2), timezone.now() + timedelta(days=1)
+    hold(asked, until=until)
+    services.release(broker_id=group.broker_id, global_id=asked.global_id, caller=CLERK)
+    with unchanged(), pytest.raises(Refusal, match="its hold is released now"):
+        hold(asked, until=until)
 
 
 def test_group_of_another_broker_is_not_there(group: TicketGroup, unchanged: Unchanged) -> None:

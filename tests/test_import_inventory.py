@@ -197,10 +197,29 @@ def test_event_that_was_to_be_announced_is_the_same_once_it_is(book: Book, api: 
 
 def test_other_brokers_group_of_the_same_remote_id_is_not_touched(book: Book) -> None:
     other = TicketGroupFactory(remote_id="r-1", broker=BrokerFactory())
-    book.imported(line("r-1"), snapshot=True)
-    was = (other.price, other.listed)
-    other.refresh_from_db()
-    assert (other.price, other.listed) == was
+    theirs = TicketGroup.objects.filter(broker=other.broker)
+    was = theirs.values().get()
+    for price in ("50.00", "60.00"):
+        book.imported(line("r-1", price=price), snapshot=True)
+        assert book.prices() == [price]
+    assert theirs.values().get() == was
+    assert LedgerEntry.objects.filter(group=other).count() == 1
+
+
+def test_other_brokers_hold_of_the_same_global_id_is_not_moved(book: Book, api: Api) -> None:
+    other = TicketGroupFactory(broker=BrokerFactory())
+    Api(other.broker).hold(other, 2, "g-1")
+    book.imported(line("r-1", "3,4,5,6"))
+    api.hold(book.group("r-1"), 2, "g-1")
+    book.imported(line("r-1", "1,2", 2))
+    ranges = {hold.group_id: hold.range for hold in Hold.objects.filter(global_id="g-1")}
+    assert ranges == {other.id: range(2), book.group("r-1").id: range(2, 4)}
+
+
+def test_file_with_no_rows_is_refused(book: Book, unchanged: Unchanged) -> None:
+    book.imported(line("r-1"))
+    with unchanged():
+        assert book.refused() == "The file has no rows. Nothing was changed."
 
 
 def test_unknown_broker_is_named(book: Book) -> None:

@@ -1,10 +1,13 @@
 """Imports that are stopped: they say how far they came, and go on from there."""
 
+from contextlib import ExitStack
+
 import pytest
 from django.core.management import CommandError
 from django.db import connection
 
 from automator.audit import differences
+from automator.management.commands.import_inventory import Command
 from holds.imports import applying, batches
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Event, LedgerEntry
@@ -12,7 +15,7 @@ from tests.factories import EventFactory
 from tests.fixtures import Unchanged
 from tests.importing import CALLER, Book, line
 from tests.marketplace import Api
-from tests.rivals import somebody_locks
+from tests.rivals import before, outsider, somebody_locks
 
 pytestmark = pytest.mark.django_db
 
@@ -80,6 +83,14 @@ def test_row_that_has_become_a_contradiction_is_refused(book: Book, api: Api) ->
     assert (book.group("r-1").section, book.group("r-2").section) == ("211", "212")
 
 
+def test_import_all_of_whose_rows_are_refused_by_now_is_done(book: Book, api: Api) -> None:
+    book.imported(line("r-1"))
+    checked = book.checked(line("r-1", section="212"))
+    api.hold(book.group("r-1"), 2, "g-1")
+    done = applying.apply(checked, caller=CALLER)
+    assert (done.state, done.changed, done.refused) == (ImportState.DONE, 0, 1)
+
+
 def test_group_that_somebody_made_meanwhile_is_refused_and_the_rest_goes_in(book: Book) -> None:
     checked = book.checked(line("r-1"), line("r-2", price="50.00"), line("r-3"))
     made = book.checked(line("r-2"), dry_run=True)
@@ -133,6 +144,42 @@ def test_command_gives_up_on_groups_that_stay_locked_and_says_so(
         book.imported(line("r-1", price="50.00"), line("r-2", price="50.00"))
     assert book.imported(line("r-1", price="50.00"), line("r-2", price="50.00")).applied == 1
     assert book.prices() == ["50.00", "50.00"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_import_that_gets_on_does_not_give_up(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applying, "_TRIES", 2)
+    ids = ["r-1", "r-2", "r-3", "r-4"]
+    book.imported(*[line(one) for one in ids])
+    checked = book.checked(*[line(one, price="50.00") for one in ids])
+    with ExitStack() as stack:
+        rivals = [stack.enter_context(somebody_locks(book.group(one))) for one in ids]
+
+        def let_one_go() -> None:
+            if rivals:
+                rivals.pop().rollback()
+
+        before(monkeypatch, applying, "_round", let_one_go)
+        done = applying.apply(checked, caller=CALLER)
+    assert (done.state, done.applied) == (ImportState.DONE, 4)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_command_says_how_far_it_came_when_the_database_stops_it(
+    book: Book, one_by_one: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [line("r-1"), line("r-2"), line("r-3")]
+    with outsider() as rival, monkeypatch.context() as patch:
+
+        def block(self: Command, stage: str, done: int, total: int) -> None:
+            if (stage, done) == ("applying", 1):
+                rival.execute("LOCK TABLE inventory_ticketgroup IN SHARE MODE")
+
+        patch.setattr(Command, "progress", block)
+        with pytest.raises(CommandError, match=r"^Stopped after 1 of 3 by the database: cancel"):
+            book.imported(*lines)
+    done = book.imported(*lines)
+    assert (done.unchanged, done.applied) == (1, 2)
 
 
 def crash() -> None:

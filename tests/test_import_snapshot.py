@@ -121,3 +121,27 @@ def test_group_whose_tickets_are_all_gone_does_not_vanish(book: Book, api: Api) 
 
     assert book.imported(line("r-1"), snapshot=True).vanished == 0
     assert book.group("r-2").listed
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        line("r-2") + ",extra",
+        "Wicked," + line("r-2"),
+        '"r-2","Wicked" again,Gershwin Theatre',
+        " r-2 ;Wicked,",
+    ],
+)
+def test_group_whose_row_cannot_be_read_does_not_vanish(book: Book, spoilt: str) -> None:
+    book.imported(line("r-1"), line("r-2"), line("r-3"), line("r-4"))
+    done = book.imported(line("r-1"), spoilt, line("r-3"), snapshot=True)
+    assert (done.refused, done.vanished) == (1, 1)
+    assert [book.group(f"r-{number}").listed for number in (2, 4)] == [True, False]
+
+
+def test_what_has_vanished_does_not_vanish_again(book: Book, unchanged: Unchanged) -> None:
+    book.imported(line("r-1"), line("r-2"))
+    book.imported(line("r-1"), snapshot=True)
+    with unchanged():
+        again = book.imported(line("r-1"), snapshot=True)
+    assert (again.vanished, again.applied) == (0, 0)

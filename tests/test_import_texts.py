@@ -1,11 +1,13 @@
 """What a cell holds is what is stored, whatever PostgreSQL's COPY means by it."""
 
 import csv
+import os
 from io import StringIO
 
 import pytest
+from django.core.management import call_command
 
-from inventory.imports import ImportState
+from inventory.imports import Import, ImportState
 from tests.importing import HEADER, Book, line
 
 pytestmark = pytest.mark.django_db
@@ -57,3 +59,11 @@ def test_refused_row_is_kept_with_all_its_cells_and_problems(book: Book) -> None
 def test_long_headers_are_cut(book: Book) -> None:
     done = book.imported(line("r-1") + ",", header=f"{HEADER},{'x' * 400}")
     assert done.headers[-1] == done.ignored[-1] == "x" * 300
+
+
+def test_file_name_that_is_not_utf8_is_shown_as_far_as_it_is(book: Book) -> None:
+    book.imported(line("r-1"))
+    odd = f"{book.path.parent}/{os.fsdecode(b'b' + bytes([255]))}.csv"
+    book.path.rename(odd)
+    call_command("import_inventory", book.broker.name, odd, stdout=StringIO())
+    assert Import.objects.latest("id").file_name == "b\ufffd.csv"

@@ -121,6 +121,20 @@ def test_nothing_is_applied_while_somebody_else_has_the_turn(
     assert TicketGroup.objects.count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_no_row_is_applied_before_its_event_is_there(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, tries = applying._begin, iter(["in vain"])
+
+    def unless_taken(one: Import) -> None:
+        if not next(tries, None):
+            begin(one)
+
+    monkeypatch.setattr(applying, "_begin", unless_taken)
+    assert applying.apply(book.checked(line("r-1")), caller=CALLER).state == ImportState.DONE
+
+
 def test_import_that_has_ended_stays_as_it_is(book: Book, unchanged: Unchanged) -> None:
     done = book.imported(line("r-1"))
     facts = Import.objects.values().get(id=done.id)
@@ -146,3 +160,19 @@ def test_event_that_somebody_adds_at_that_moment_is_the_one_that_is_meant(
     before(monkeypatch, Event, "save", add)
     assert applying.apply(checked, caller=CALLER).state == ImportState.DONE
     assert book.group("r-1").event == Event.objects.get()
+
+
+def test_snapshot_that_the_command_does_not_take_ends_nothing(book: Book) -> None:
+    book.imported(line("r-1"), line("r-2"), line("r-3"))
+    older = book.checked(line("r-1", price="50.00"))
+    assert "Confirm it if that is meant. Nothing was changed." in book.refused(snapshot=True)
+    assert applying.apply(older, caller=CALLER).state == ImportState.DONE
+    assert book.prices() == ["50.00", "40.00", "40.00"]
+
+
+def test_command_says_that_somebody_discarded_its_book(
+    book: Book, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before(monkeypatch, applying, "apply", lambda: applying.drop(Import.objects.get()))
+    with unchanged(), pytest.raises(CommandError, match=r"0 of 1: somebody discarded it in the "):
+        book.imported(line("r-1"))

@@ -61,3 +61,13 @@ def test_numbered_claim_forbids_general_admission_and_the_other_way_round() -> N
         becomes("", "1 2", quantity=4)
     with pytest.raises(Contradiction, match="cannot get seat numbers"):
         restocked(["1", "2"], 2, claims=[Claim("g-1", 2, ())], free_only=False)
+
+
+def test_seats_keep_the_order_they_have_where_another_would_tear_a_claim() -> None:
+    assert becomes("1", "4 3", present="4 3 2 1") == ("4 3 1", 3)
+    assert becomes("1", "3 4", present="4 3 2 1 5") == ("1 3 4", 3)
+
+
+def test_order_they_have_does_not_help_where_a_new_seat_comes_between() -> None:
+    with pytest.raises(Contradiction, match="tear them apart"):
+        becomes("2 1", "3 1", present="3 1 5")

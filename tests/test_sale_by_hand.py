@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -143,6 +144,34 @@ def test_hold_is_sold_once(group: TicketGroup, unchanged: Unchanged) -> None:
         assert sold(hold) == invoice
         with pytest.raises(Refusal, match="sold already, under S-77"):
             sold(hold, STUBHUB._replace(reference="S-78"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"channel": "SeatGeek"}, {"unit_price": Decimal("60.00")}, {"reference": "S-78"}],
+)
+def test_sale_that_is_told_otherwise_the_second_time_is_refused(
+    group: TicketGroup, unchanged: Unchanged, other: dict[str, Any]
+) -> None:
+    asked, hold = wanted(group, 2), held(group)
+    sell(asked, STUBHUB, caller=CLERK)
+    sold(hold)
+    match = r"sold already, under S-77, to StubHub at 52\.50 each"
+    with unchanged():
+        with pytest.raises(Refusal, match=match):
+            sell(asked, STUBHUB._replace(**other), caller=CLERK)
+        with pytest.raises(Refusal, match=match):
+            sold(hold, STUBHUB._replace(**other))
+
+
+@pytest.mark.parametrize("other", [{"customer": "John Roe"}, {"note": "Met him"}])
+def test_form_sent_again_for_another_customer_is_refused(
+    group: TicketGroup, unchanged: Unchanged, other: dict[str, Any]
+) -> None:
+    asked, sale = wanted(group, 2), STUBHUB._replace(reference="")
+    sell(asked, sale, customer="Jane Doe", caller=CLERK)
+    with unchanged(), pytest.raises(Refusal, match="sold already, to StubHub at"):
+        sell(asked, sale, **{"customer": "Jane Doe", **other}, caller=CLERK)
 
 
 def test_marketplace_does_not_learn_of_a_sale_by_hand(api: Api, group: TicketGroup) -> None:

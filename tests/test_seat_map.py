@@ -115,3 +115,14 @@ def test_picture_is_one_query_and_the_page_few_for_any_number_of_holds(
         with CaptureQueriesContext(connection) as page:
             staff.page(page_of(one))
         assert (len(picture), len(page)) == (1, 8)
+
+
+def test_hold_of_a_seat_that_was_added_since_the_group_was_read_is_left_out(
+    api: Api, broker: Broker, staff: Staff
+) -> None:
+    group = TicketGroupFactory(broker=broker, seats=["1", "2"])
+    staff.fill_in(page_of(group), seats="1-4")
+    api.hold(group, 4, "g-1")
+    seen = seat_map(group)  # with the seats that it had
+
+    assert [[seat.standing for seat in run] for run in seen.runs] == [["held", "held"]]

@@ -1,13 +1,15 @@
 """Undoing a sale, through the service: the tickets go back to stock, or are gone."""
 
 import pytest
+from django.db import connection
 
 from automator.audit import differences
 from holds.errors import SaleVoided
-from holds.models import Hold
+from holds.models import Hold, OrderException
 from inventory.models import Broker, LedgerEntry, TicketGroup
 from invoices.models import Invoice, Void
 from invoices.services import void
+from tests.damage import UNPROTECTED
 from tests.factories import TicketGroupFactory
 from tests.fixtures import BringTo, Unchanged
 from tests.marketplace import Api
@@ -83,3 +85,36 @@ def test_sale_is_voided_once(
     void(sale("g-1"), reason="Buyer cancelled", caller=CLERK)
     with unchanged(), pytest.raises(SaleVoided):
         void(sale("g-1"), reason="Again", back_to_stock=back_to_stock, caller=CLERK)
+
+
+@pytest.mark.parametrize("back_to_stock", [True, False])
+def test_marketplace_is_told_that_the_sale_was_voided(
+    api: Api, group: TicketGroup, back_to_stock: bool
+) -> None:
+    api.hold(group, 2, "g-1")
+    api.invoice("o-1", "g-1")
+    void(sale("g-1"), reason="Slip", back_to_stock=back_to_stock, caller=CLERK)
+
+    held, invoiced = api.hold(group, 2, "g-1"), api.invoice("o-1", "g-1")
+    assert [held.json()["code"], invoiced.json()["code"]] == ["sale_voided"] * 2
+    assert OrderException.objects.get().reason == "sale_voided"
+    assert api.release("g-1").json()["status"] == "released"
+    assert not list(differences())
+
+
+@pytest.mark.parametrize("back_to_stock", [True, False])
+def test_audit_finds_a_void_that_says_otherwise_than_the_ledger(
+    api: Api, group: TicketGroup, back_to_stock: bool
+) -> None:
+    api.hold(group, 2, "g-1")
+    api.invoice("o-1", "g-1")
+    void(sale("g-1"), reason="Slip", back_to_stock=back_to_stock, caller=CLERK)
+    with connection.cursor() as cursor:
+        cursor.execute(UNPROTECTED)
+        cursor.execute("UPDATE invoices_void SET back_to_stock = NOT back_to_stock")
+
+    [difference] = differences()
+    assert difference.check == "gone"
+    says = "are gone, the ledger that they did not leave the group."
+    other = "went back to stock, the ledger that they left the group."
+    assert difference.line.endswith(says if back_to_stock else other)

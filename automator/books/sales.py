@@ -36,18 +36,24 @@ def amounts() -> str:
     """
 
 
-@check("Hold {name}: voided with its {quantity} tickets gone, but they did not leave the group.")
+@check(
+    "Hold {name}: its void says that its {quantity} tickets {says}, the ledger that they {told}."
+)
 def gone() -> str:
-    """Where the tickets of a voided sale are gone, the ledger takes them out of stock next."""
+    """Where the tickets of a voided sale are gone, and only there, the ledger takes them out of
+    stock next and in the same moment."""
     return """
-        SELECT h.name, h.quantity FROM invoices_void v
+        SELECT h.name, h.quantity,
+            CASE WHEN v.back_to_stock THEN 'went back to stock' ELSE 'are gone' END AS says,
+            CASE WHEN o.id IS NULL THEN 'did not leave the group' ELSE 'left the group' END AS told
+        FROM invoices_void v
         JOIN invoices_invoice i ON i.id = v.invoice_id
         JOIN hold h ON h.id = i.hold_id
         JOIN inventory_ledgerentry e ON e.group_id = h.group_id AND e.global_id = h.global_id
             AND e.effect = 'voided'
         LEFT JOIN inventory_ledgerentry o ON o.group_id = e.group_id AND o.number = e.number + 1
-            AND o.effect = 'stocked' AND o.tickets = -h.quantity
-        WHERE NOT v.back_to_stock AND o.id IS NULL ORDER BY h.id
+            AND o.effect = 'stocked' AND o.tickets = -h.quantity AND o.at = e.at
+        WHERE v.back_to_stock <> (o.id IS NULL) ORDER BY h.id
     """
 
 

@@ -132,7 +132,10 @@ class HoldAdmin(OwnRowsAdmin):
         if hold.state != State.HELD:
             raise Refusal(f"It is {hold.state}, there is nothing to release")
         outcome = services.release(
-            broker_id=hold.broker_id, global_id=hold.global_id, caller=caller(request)
+            broker_id=hold.broker_id,
+            global_id=hold.global_id,
+            caller=caller(request),
+            by_staff=True,
         )
         if outcome.replayed or outcome.hold.state != State.RELEASED:
             raise Refusal("Its tickets are free already")

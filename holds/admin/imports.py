@@ -37,6 +37,7 @@ from inventory.transactions import OutcomeUnknown
 # How long a request goes on applying; a browser, and a proxy, wait longer.
 SECONDS = 2.0
 TROUBLE = (OperationalError, InterfaceError, OutcomeUnknown)
+TAKEN = "Nothing is applied yet: a newer book is being checked. Try it again in a moment."
 WAITING = {ImportState.CHECKED, ImportState.CONFIRM}
 
 
@@ -138,7 +139,7 @@ class ImportAdmin(OwnRowsAdmin):
     def apply_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Apply for a while; the page shows how far that is, and goes on from there."""
         book = self._own(request, pk)
-        going = book.state == ImportState.APPLYING
+        before = book.state
         try:
             if "confirmed" in request.POST:
                 applying.confirm(book)
@@ -150,8 +151,10 @@ class ImportAdmin(OwnRowsAdmin):
                 messages.WARNING,
             )
             return HttpResponseRedirect(_page_of(book))
-        if not going:
+        if before in WAITING and book.state in {ImportState.APPLYING, ImportState.DONE}:
             self.log_change(request, book, "Applied.")
+        elif book.state == ImportState.CHECKED:
+            self.message_user(request, TAKEN, messages.WARNING)
         query = "?goes-on" if book.state == ImportState.APPLYING else ""
         return HttpResponseRedirect(_page_of(book) + query)
 
@@ -162,7 +165,8 @@ class ImportAdmin(OwnRowsAdmin):
         try:
             if book.state in WAITING:
                 applying.drop(book)
-                self.log_change(request, book, "Discarded.")
+                if book.state in {ImportState.DRY_RUN, ImportState.REFUSED}:
+                    self.log_change(request, book, "Discarded.")
         except TROUBLE:
             self.message_user(request, "The database is busy: try it again.", messages.WARNING)
         return HttpResponseRedirect(_page_of(book))

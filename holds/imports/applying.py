@@ -12,9 +12,9 @@ from holds.imports.batches import add_new, change, unlist
 from holds.imports.checking import no_progress
 from holds.imports.staging import Progress
 from holds.imports.turns import turn
-from inventory.event_match import Listed, match
+from inventory.event_match import Listed, announce, could_be, new, says_more
 from inventory.imports import Import, ImportRow, ImportState
-from inventory.models import Caller
+from inventory.models import Caller, Event
 
 # Seconds between two tries while calls keep every group locked that is left, or the check of a
 # newer book lets nobody in; and how many tries.
@@ -100,23 +100,31 @@ def _open(book: Import) -> None:
 
 def _make_events(book: Import) -> None:
     """Write events under the ids that the rows have for them; others if they are there by now."""
-    ids = {
-        Listed(
+    stored = list(Event.objects.filter(broker=book.broker))
+    exact = {Listed(each.name, each.venue, each.date, each.time): each for each in stored}
+    known = {each.pk: each for each in stored}
+    for name, venue, day, start, number in book.events:
+        one = Listed(
             name,
             venue,
             date.fromisoformat(day) if day else None,
             hour.fromisoformat(start) if start else None,
-        ): number
-        for name, venue, day, start, number in book.events
-    }
-    for listed, (event, unsaved) in match(ids, book.broker).items():
-        if unsaved and not event.pk:
-            event.pk = ids[listed]
+        )
+        event = exact.get(one) or known.get(number)
+        if event and not could_be(one, event):
+            event = None  # somebody has given it another date, or name
+        if not event:
+            event = new(one, book.broker)
+            event.pk = None if number in known else number
             event.save(force_insert=True)
-        elif unsaved:
+        elif says_more(one, event):
+            announce(one, event)
             event.save(update_fields=["date", "time"])
-        if event.pk != ids[listed]:
-            book.rows.filter(event_id=ids[listed]).update(event_id=event.pk)
+        known[number] = event
+        if event.pk != number:
+            book.rows.filter(event_id=number, date=one.date, time=one.time).update(
+                event_id=event.pk
+            )
 
 
 def _round(book: Import, caller: Caller, end: float | None) -> Iterator[None]:

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from holds.claims import clock
-from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free, require_place
+from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free, quantity, require_place
 from holds.stock import claims_of, restock
 from inventory.imports import Import, Verdict
 from inventory.models import Caller, TicketGroup
@@ -146,7 +146,7 @@ def _restock_claimed(book: Import, row_ids: set[int], caller: Caller) -> int:
             restock(
                 group,
                 row.seats,
-                row.quantity,
+                quantity(row, live, book),
                 claims=live,
                 free_only=counts_free(book),
                 now=now,

@@ -5,6 +5,7 @@ from typing import BinaryIO
 from django.db import models, transaction
 from django.utils import timezone
 
+from holds.claims import clock
 from holds.imports import comparing, turns
 from holds.imports.staging import Progress, stage
 from inventory.book import Book, BookError, open_book
@@ -27,17 +28,19 @@ def check(
     strict: bool = False,
     quantities: Quantities = Quantities.ALL,
     confirmed: bool = False,
+    may_wait: bool = True,
     dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> Import:
     """Read a file and find what it would change; the inventory stays as it is.
 
     `snapshot` means that what is not in the file has vanished; one that is empty, or has fewer
-    than half of what is listed, waits for a yes unless `confirmed`. `strict` refuses the file for
-    one bad row. `progress` is called with a stage, how much of it is done, and of how much (0: not
-    known). An older import of the broker that is not done ends here as superseded, unless this one
-    is refused or a `dry_run`, which the caller drops. Raises nothing for what the file says: the
-    import that is returned is refused then, with the reason.
+    than half of what is listed, waits for a yes unless `confirmed`; it is refused where it must not
+    wait, since there is nobody to say it. `strict` refuses the file for one bad row. `progress` is
+    called with a stage, how much of it is done, and of how much (0: not known). An older import of
+    the broker that is not done ends here as superseded, unless this one is refused or a `dry_run`,
+    which the caller drops. Raises nothing for what the file says: the import that is returned is
+    refused then, with the reason.
     """
     book = Import(
         broker=broker,
@@ -52,6 +55,7 @@ def check(
         with transaction.atomic(durable=True):
             rows = open_book(stream, format=format)
             _describe(book, rows)
+            book.started_at = clock()  # the database's own, by which claims are dated
             book.save()
             staged = stage(rows, progress)
             progress("comparing", staged.read, staged.read)
@@ -64,7 +68,7 @@ def check(
                     comparing.find_vanished(book)
                 comparing.judge_claimed(book)
                 _count(book, staged.read)
-                _decide(book, confirmed=confirmed)
+                _decide(book, confirmed=confirmed, may_wait=may_wait)
                 if book.state != ImportState.REFUSED and not dry_run:
                     turns.end_older(book)
             else:
@@ -95,14 +99,16 @@ def _count(book: Import, read: int) -> None:
     book.unchanged = read - book.new - book.changed - book.refused
 
 
-def _decide(book: Import, *, confirmed: bool) -> None:
+def _decide(book: Import, *, confirmed: bool, may_wait: bool) -> None:
     """Refuse a book as a whole, or let it wait for a yes, where something speaks against it."""
-    if objection := _objection(book):
-        book.state, book.problem = ImportState.REFUSED, objection
-        book.finished_at = timezone.now()
+    objection = _objection(book)
+    doubt = "" if objection or confirmed else _doubt(book)
+    book.problem = objection or doubt
+    if objection or (doubt and not may_wait):
+        book.state, book.finished_at = ImportState.REFUSED, timezone.now()
         ImportRow.objects.pending(book).delete()
-    elif not confirmed and (doubt := _doubt(book)):
-        book.state, book.problem = ImportState.CONFIRM, doubt
+    elif doubt:
+        book.state = ImportState.CONFIRM
 
 
 def _objection(book: Import) -> str:

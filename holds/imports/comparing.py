@@ -65,6 +65,8 @@ def compare(book: Import) -> None:
     Where a group has the same seats in another order, the order it has is kept.
     """
     differs = " OR ".join(f"g.{name} IS DISTINCT FROM i.{name}" for name in compared(book))
+    # What free tickets without numbers make of a claimed group, `judge_claimed` finds.
+    free = "g.seats = '{}' AND g.held + g.sold > 0" if counts_free(book) else "false"
     same_seats = "(g.seats @> i.seats::varchar[] AND g.seats <@ i.seats::varchar[])"
     facts = ", ".join(f"i.{name}" for name in STAGED)
     with connection.cursor() as cursor:
@@ -78,7 +80,7 @@ def compare(book: Import) -> None:
             FROM incoming i JOIN meant m USING (listing)
             LEFT JOIN inventory_ticketgroup g ON g.broker_id = %s AND g.remote_id = i.remote_id
             WHERE i.problems IS NULL AND (g.id IS NULL OR NOT g.listed OR {differs}
-                OR g.event_id <> m.event_id OR g.quantity <> i.quantity
+                OR g.event_id <> m.event_id OR g.quantity <> i.quantity OR {free}
                 OR g.seats <> i.seats::varchar[] AND NOT {same_seats})
             ORDER BY i.line
             """,  # noqa: S608  column names only
@@ -111,7 +113,10 @@ def can_vanish(book: Import) -> Q:
 
 
 def find_vanished(book: Import) -> None:
-    """Add a row for each group that a snapshot should have and does not."""
+    """Add a row for each group that a snapshot should have and does not.
+
+    A row whose id could not be read may be of any group that is named in it: those stay.
+    """
     expected = TicketGroup.objects.filter(can_vanish(book), broker=book.broker).values("id")
     sql, parameters = expected.query.sql_with_params()
     with connection.cursor() as cursor:
@@ -125,9 +130,13 @@ def find_vanished(book: Import) -> None:
             FROM inventory_ticketgroup g
             WHERE g.id IN ({sql})
                 AND NOT EXISTS (SELECT FROM incoming i WHERE i.remote_id = g.remote_id)
+                AND NOT EXISTS (
+                    SELECT FROM incoming i, unnest(i.cells) cell,
+                        unnest(regexp_split_to_array(cell, '[,;\t]') || cell) part
+                    WHERE i.remote_id = '' AND btrim(part, %s) = g.remote_id)
             ORDER BY g.id
             """,  # noqa: S608  no outside text in it
-            (book.id, *parameters),
+            (book.id, *parameters, " \"'"),
         )
 
 

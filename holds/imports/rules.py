@@ -26,7 +26,7 @@ def judged(
     require_place(row, group, claims)
     return restocked(
         row.seats,
-        row.quantity,
+        quantity(row, claims, book),
         claims=claims,
         free_only=counts_free(book),
         present=group.seats,
@@ -36,6 +36,14 @@ def judged(
 def require_place(row: ImportRow, group: TicketGroup, claims: list[Claim]) -> None:
     """Raise Contradiction where the row would move a claim to another event, section or row."""
     stocking.require_place(group, claims, event_id=row.event_id, section=row.section, row=row.row)
+
+
+def quantity(row: ImportRow, claims: list[Claim], book: Import) -> int:
+    """The row's quantity as of now: no file has deducted what was claimed after it was uploaded."""
+    if not counts_free(book):
+        return row.quantity
+    late = sum(claim.quantity for claim in claims if claim.since and claim.since > book.started_at)
+    return max(row.quantity - late, 0)
 
 
 def counts_free(book: Import) -> bool:

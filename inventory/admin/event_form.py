@@ -1,11 +1,15 @@
 """The form of an event: what buyers were told does not change by accident."""
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from inventory import stocking
 from inventory.admin.forms import on_one_line
+from inventory.book.dates import EARLIEST, YEARS_AHEAD
 from inventory.models import Event, TicketGroup
 
 if TYPE_CHECKING:
@@ -47,6 +51,20 @@ class EventForm(ModelForm):
         if self.instance.pk:
             for name in {*NAMED, *WHEN} & self.fields.keys():
                 self.fields[name].show_hidden_initial = True
+
+    def _get_validation_exclusions(self) -> set[str]:
+        # What the form only shows is part of which event it is: there must be no other such.
+        unseen: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return unseen - {"broker", *NAMED}
+
+    def clean_date(self) -> date | None:
+        # In some time zone the first and the last day of the calendar are outside of it, and what
+        # the database then says of them cannot be read.
+        day: date | None = self.cleaned_data["date"]
+        latest = timezone.localdate().year + YEARS_AHEAD
+        if day and not EARLIEST <= day.year <= latest:
+            raise ValidationError(f"Give a date from {EARLIEST} to {latest}.")
+        return day
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

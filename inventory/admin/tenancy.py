@@ -5,11 +5,15 @@ rows from `get_queryset` and asks the `has_…_permission` methods: both are dec
 user's broker. Django's own permissions count for nothing.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.db import models
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import BadRequest
+from django.db import DataError, models
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 
@@ -19,6 +23,25 @@ if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
+
+
+# A key has at most so many digits.
+LONGEST_KEY = 18
+
+
+def is_key(text: object) -> bool:
+    """Whether a text that was sent can be the key of a row: Django asks the database by any."""
+    digits = str(text)
+    return digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_KEY
+
+
+class Chosen(AutocompleteSelect):
+    """Shows the row that a form or an address names, where that is the key of one."""
+
+    def optgroups(
+        self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None
+    ) -> Any:
+        return super().optgroups(name, [one for one in value if is_key(one)], attrs)
 
 
 class OwnRowsAdmin(ModelAdmin):
@@ -43,8 +66,15 @@ class OwnRowsAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if not all(map(is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise BadRequest("What is chosen are no rows.")
         title = capfirst(str(self.opts.verbose_name_plural))
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        try:
+            return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        except DataError as error:
+            if request.method == "POST":
+                raise
+            raise BadRequest("No filter takes such a value.") from error
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser or broker_id(request) is not None
@@ -77,6 +107,8 @@ class OwnRowsAdmin(ModelAdmin):
         kwargs["queryset"] = related.get_queryset(request)
         if db_field.related_model is Broker and not request.user.is_superuser:
             kwargs |= {"widget": forms.HiddenInput, "initial": broker_id(request)}
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = Chosen(db_field, self.admin_site)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001

@@ -8,6 +8,7 @@ from inventory.book.cells import BadCell, flag, unpadded
 TO_BE_ANNOUNCED = frozenset({"tba", "tbd"})
 PLACEHOLDERS = frozenset({dt.time(3, 0), dt.time(3, 30)})  # TEvo's, for a time not known yet
 YEARS_AHEAD = 10
+EARLIEST = 1900  # programs write the year 1 for a date that they do not know
 
 US_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:\s+(\S.*))?")
 ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T\s]\s*(\S.*))?")
@@ -22,6 +23,8 @@ def event_date(cell: str, *, today: dt.date, may_be_empty: bool) -> tuple[dt.dat
     day, _ = _moment(cell)
     if day is None and not may_be_empty and not unpadded(cell):
         raise BadCell("must not be empty: mm/dd/yyyy, or TBA")
+    if day and day.year < EARLIEST:
+        raise BadCell(f"must be a date from {EARLIEST} on, or TBA")
     if day and (day.year - YEARS_AHEAD, day.month, day.day) > (today.year, today.month, today.day):
         raise BadCell(f"must not be more than {YEARS_AHEAD} years ahead")
     return (day,)

@@ -5,6 +5,7 @@ import django.db.models.deletion
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import migrations, models
 from django.db.models import Q
+from django.utils import timezone
 
 STATES = ("checked", "confirm", "applying", "done", "refused", "dry_run", "superseded", "lost")
 # Rows still to be applied are staging, and need no write-ahead log: a crash empties them, and the
@@ -102,6 +103,11 @@ class Migration(migrations.Migration):
             field=django.contrib.postgres.fields.ArrayField(
                 base_field=models.CharField(max_length=300), blank=True, default=list, size=None
             ),
+        ),
+        migrations.AlterField(
+            model_name="import",
+            name="started_at",
+            field=models.DateTimeField(default=timezone.now),
         ),
         migrations.AlterField(
             model_name="import",

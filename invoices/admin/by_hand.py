@@ -6,10 +6,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 
 from holds.admin.by_hand import TicketsForm, own_group, page, price_field, still_free
-from holds.models import BY_HAND, Hold
+from holds.models import BY_HAND, Hold, State
 from inventory.admin.confirmation import words_field
 from inventory.admin.tenancy import OwnRowsAdmin, caller
 from invoices import by_hand
@@ -122,6 +122,8 @@ def sell_held_page(model_admin: OwnRowsAdmin, request: HttpRequest, hold_id: int
     holds = model_admin.admin_site.get_model_admin(Hold).get_queryset(request)
     holds = holds.filter(global_id__startswith=BY_HAND)
     hold: Hold = get_object_or_404(holds.select_related("group__event"), pk=hold_id)
+    if request.method != "POST" and hold.state != State.HELD:
+        return redirect("admin:holds_hold_change", hold.pk)  # which tells what became of it
     form = SellHeldForm(hold, request.POST if request.method == "POST" else None)
 
     def act() -> tuple[models.Model, str]:

@@ -11,7 +11,6 @@ from django.urls import path
 from django.utils.safestring import SafeString
 
 from holds.admin.holds import MakerFilter, place_in_two_lines
-from holds.models import BY_HAND
 from inventory.admin.confirmation import asked_first, words_field
 from inventory.admin.shown import event_in_two_lines, label, money
 from inventory.admin.tenancy import OwnRowsAdmin, caller
@@ -103,7 +102,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     @admin.display(description="order id", ordering="order_id")
     def order(self, invoice: Invoice) -> str:
-        by_itself = invoice.order_id.startswith(BY_HAND)  # a sale by hand with no reference
+        by_itself = invoice.order_id == invoice.hold.global_id and invoice.hold.by_hand
         return "no reference" if by_itself else invoice.order_id
 
     @admin.display(description="state")

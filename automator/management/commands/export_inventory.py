@@ -71,6 +71,9 @@ class Command(BaseCommand):
     def write_file(self, export: Export, output: Path) -> None:
         """Write a file that is not there, or is the former one, until it is whole."""
         beside = output.with_name(f"{output.name}.part")
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(export)
-        beside.replace(output)
+        try:
+            with beside.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(export)
+            beside.replace(output)
+        finally:
+            beside.unlink(missing_ok=True)

@@ -1,10 +1,12 @@
 """Getting a broker's book in: checked as a whole first, then applied in short batches."""
 
+import os
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
 
 from automator.management.brokers import broker_named
 from holds.imports import applying, checking
@@ -12,6 +14,7 @@ from holds.imports.preview import FIRST, changed
 from inventory.book import FORMATS
 from inventory.imports import Import, ImportState, Quantities, Verdict
 from inventory.models import Caller
+from inventory.transactions import OutcomeUnknown
 
 CALLER = Caller("command import_inventory")
 
@@ -30,6 +33,8 @@ def why(book: Import) -> str:
         return "a newer book came first."
     if book.state == ImportState.LOST:
         return book.problem
+    if book.state == ImportState.DRY_RUN:
+        return "somebody discarded it in the admin."
     return (
         "calls keep the other ticket groups locked, or a newer book is being checked. "
         "Run the same command again."
@@ -76,26 +81,26 @@ class Command(BaseCommand):
         """Check the file, apply it, and print what happened.
 
         Raises:
-            CommandError: the broker is unknown, or the file is refused as a whole.
+            CommandError: the broker is unknown, the file is refused as a whole, or the import
+                stopped before its end.
         """
         broker = broker_named(options["broker"])
         with options["file"].open("rb") as stream:
             book = checking.check(
                 stream,
                 broker=broker,
-                file_name=options["file"].name,
+                file_name=os.fsencode(options["file"].name).decode(errors="replace"),
                 asked_by=CALLER.name,
                 format=options["format"],
                 snapshot=options["snapshot"],
                 strict=options["strict"],
                 quantities=Quantities(options["quantities"]),
                 confirmed=options["confirm"],
+                may_wait=False,
                 dry_run=options["dry_run"],
                 progress=self.progress,
             )
         self.report(book)
-        if book.state == ImportState.CONFIRM:
-            applying.drop(book)
         if book.state == ImportState.SUPERSEDED:
             raise CommandError("Nothing was changed: a newer book came first.")
         if book.state == ImportState.REFUSED:
@@ -104,8 +109,16 @@ class Command(BaseCommand):
             applying.drop(book)
             self.stdout.write("A dry run: nothing was changed.")
             return
-        applying.apply(book, caller=CALLER, progress=self.progress)
-        self.progress("", 0, 0)
+        try:
+            applying.apply(book, caller=CALLER, progress=self.progress)
+        except (OperationalError, InterfaceError, OutcomeUnknown) as error:
+            reason = str(error).partition("\n")[0] or "its connection was lost"
+            raise CommandError(
+                f"Stopped after {book.applied} of {book.to_apply} by the database: {reason}. What "
+                "was applied stays so. Run the same command again."
+            ) from error
+        finally:
+            self.progress("", 0, 0)
         if book.state != ImportState.DONE:
             raise CommandError(f"Stopped after {book.applied} of {book.to_apply}: {why(book)}")
         self.stdout.write(f"Applied {book.applied} of {book.to_apply}.")
