@@ -139,24 +139,18 @@ def test_book_that_cannot_be_read_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize(("form", "content", "said"), SPOILT)
-def test_all_or_nothing_refuses_a_book_for_one_row(
+def test_row_that_is_wrong_refuses_all_or_lets_the_others_in(
     api: Api, unchanged: Unchanged, *, form: str, content: bytes, said: str
 ) -> None:
     shelf = shelf_of(form, api, unchanged)
+    content = with_another_price(form, content)
     with shelf.unchanged():
-        book = shelf.imported(with_another_price(form, content), strict=True, snapshot=True)
+        book = shelf.imported(content, strict=True, snapshot=True)
     assert book.state == ImportState.REFUSED
     assert book.problem == "Rows refused: 1. All or nothing was asked for."
     (row,) = book.rows.all()
     assert (row.verdict, row.problems) == (Verdict.REFUSED, [said])
 
-
-@pytest.mark.parametrize(("form", "content", "said"), SPOILT)
-def test_row_that_is_wrong_is_refused_and_the_others_go_in(
-    api: Api, unchanged: Unchanged, *, form: str, content: bytes, said: str
-) -> None:
-    shelf = shelf_of(form, api, unchanged)
-    content = with_another_price(form, content)
     changed = shelf.group(OTHER)
     with shelf.unchanged(changed):
         book = shelf.imported(content)
