@@ -52,10 +52,7 @@ def by_rule(group: TicketGroup, quantity: int) -> Choice:
     rule, custom = seats.SplitRule(group.split_rule), group.split_quantities
 
     def choose(claimed: Sequence[range], free: int) -> range | None:
-        if quantity > free:
-            raise InsufficientTickets(
-                f"{quantity} tickets were asked for, {free} are free.", available=free
-            )
+        _require(quantity, free)
         if not seats.allows(rule, quantity, free=free, custom=custom):
             runs = _free_runs(group, claimed, free)
             allowed = seats.allowed_quantities(runs, rule=rule, free=free, custom=custom)
@@ -76,10 +73,7 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> C
     if not labels:
 
         def any_together(claimed: Sequence[range], free: int) -> range | None:
-            if quantity > free:
-                raise InsufficientTickets(
-                    f"{quantity} tickets were asked for, {free} are free.", available=free
-                )
+            _require(quantity, free)
             return _together(group, quantity, claimed, free)
 
         return any_together
@@ -108,6 +102,13 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> C
         return positions
 
     return these
+
+
+def _require(quantity: int, free: int) -> None:
+    if quantity > free:
+        raise InsufficientTickets(
+            f"{quantity} tickets were asked for, {free} are free.", available=free
+        )
 
 
 def _together(

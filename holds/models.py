@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from holds.exceptions import OrderException, Reason
-from inventory.models import WIRE_ID, Broker, Event, TicketGroup
+from inventory.models import WIRE_CHARACTERS, Broker, Event, TicketGroup
 
 __all__ = ["BY_HAND", "LIVE", "Hold", "OrderException", "Reason", "State"]
 
@@ -119,8 +119,7 @@ class Hold(models.Model):
             ),
             models.CheckConstraint(
                 name="hold_global_id_printable",
-                # The column's length is 128. Asked here, it would cost ten times the rest.
-                condition=Q(global_id__regex=WIRE_ID.replace("{1,128}", "+"))
+                condition=Q(global_id__regex=WIRE_CHARACTERS)
                 | Q(global_id__regex=f"^{BY_HAND}[0-9a-f]{{16}}$"),
                 violation_error_message="A global id is 1 to 128 printable ASCII characters "
                 "with no space and no slash.",

@@ -9,6 +9,7 @@ from django.db.models import Q
 from inventory.imports import Import, ImportRow
 from inventory.ledger import Caller, Effect, LedgerEntry
 from inventory.ticket_groups import (
+    WIRE_CHARACTERS,
     WIRE_ID,
     StockType,
     TicketGroup,
@@ -17,6 +18,7 @@ from inventory.ticket_groups import (
 )
 
 __all__ = [
+    "WIRE_CHARACTERS",
     "WIRE_ID",
     "Broker",
     "Caller",

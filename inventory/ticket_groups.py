@@ -15,6 +15,8 @@ from inventory.transactions import short_transaction
 
 # The ids of the contract: printable ASCII with no space and no slash.
 WIRE_ID = r"^[!-.0-~]{1,128}$"
+# For a column of that length: to ask for it here as well would cost ten times the rest.
+WIRE_CHARACTERS = r"^[!-.0-~]+$"
 validate_wire_id = RegexValidator(
     r"\A[!-.0-~]{1,128}\Z",
     "1 to 128 printable ASCII characters with no space and no slash.",
@@ -184,8 +186,7 @@ class TicketGroup(models.Model):
             ),
             models.CheckConstraint(
                 name="ticketgroup_remote_id_printable",
-                # The column's length is 128. Asked here, it would cost ten times the rest.
-                condition=Q(remote_id__regex=WIRE_ID.replace("{1,128}", "+")),
+                condition=Q(remote_id__regex=WIRE_CHARACTERS),
                 violation_error_message="A remote id is 1 to 128 printable ASCII characters "
                 "with no space and no slash.",
             ),

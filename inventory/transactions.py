@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from psycopg.pq import TransactionStatus
 
 # How long a call may wait for a lock, run a statement, and sit idle while it holds a lock. A
@@ -37,6 +37,10 @@ _IN_VAIN = ("55P03", "57014", "40P01")
 
 class OutcomeUnknown(Exception):
     """The connection was lost while committing: the effect may be there or not."""
+
+
+# What a service raises when it is the database that cannot: busy, away, or lost while committing.
+TROUBLE = (OperationalError, InterfaceError, OutcomeUnknown)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.validators import RegexValidator
-from django.db import InterfaceError, OperationalError, models
+from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -26,7 +26,7 @@ from inventory.admin.confirmation import words_field
 from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
 from inventory.models import TicketGroup
-from inventory.transactions import OutcomeUnknown
+from inventory.transactions import TROUBLE
 
 BUSY = "It is busy just now; perhaps it was done, perhaps not. Send this again: it is done once."
 
@@ -157,7 +157,7 @@ def page(
             row, happened = act()
         except Refusal as refusal:
             form.add_error(None, refusal.detail)
-        except (OperationalError, InterfaceError, OutcomeUnknown):
+        except TROUBLE:
             form.add_error(None, BUSY)
         else:
             model_admin.log_addition(request, row, happened)

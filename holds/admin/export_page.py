@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from holds.export import Export
-from inventory.admin.tenancy import OwnRowsAdmin
+from inventory.admin.tenancy import OwnRowsAdmin, only_broker
 from inventory.models import Broker
 
 AVAILABLE = "available"
@@ -59,7 +59,7 @@ class ExportPage(OwnRowsAdmin):
         """The file at once; first the page that asks for what the address does not say."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        own = None if request.user.is_superuser else request.user.broker  # type: ignore[union-attr]
+        own = only_broker(request)
         asked = {**DEFAULTS, **request.GET.dict()}
         form = ExportForm(asked, own=own)
         if not form.is_valid():

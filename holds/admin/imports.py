@@ -8,7 +8,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import (
     Http404,
     HttpRequest,
@@ -30,13 +29,12 @@ from holds.admin.upload_form import FORMAT_NAMES, UploadForm
 from holds.imports import applying, checking, preview
 from holds.imports.refused import refused_rows
 from inventory.admin.shown import label
-from inventory.admin.tenancy import OwnRowsAdmin, caller
+from inventory.admin.tenancy import OwnRowsAdmin, caller, only_broker
 from inventory.imports import Import, ImportState, Verdict
-from inventory.transactions import OutcomeUnknown
+from inventory.transactions import TROUBLE
 
 # How long a request goes on applying; a browser, and a proxy, wait longer.
 SECONDS = 2.0
-TROUBLE = (OperationalError, InterfaceError, OutcomeUnknown)
 TAKEN = "Nothing is applied yet: a newer book is being checked. Try it again in a moment."
 WAITING = {ImportState.CHECKED, ImportState.CONFIRM}
 
@@ -77,7 +75,7 @@ class ImportAdmin(OwnRowsAdmin):
         """Take a file and check it; the import it makes has what became of it."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        own = None if request.user.is_superuser else request.user.broker  # type: ignore[union-attr]
+        own = only_broker(request)
         sent = (request.POST, request.FILES) if request.method == "POST" else ()
         form = UploadForm(*sent, own=own)
         if form.is_valid():

@@ -8,13 +8,12 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import display_for_value, label_for_field, lookup_field
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 
 from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
-from inventory.transactions import OutcomeUnknown
+from inventory.transactions import TROUBLE
 
 # Each row is a transaction of its own, and the browser waits.
 MOST = 100
@@ -129,7 +128,7 @@ def _carry_out(
     except Refusal as refusal:
         text = f"{name}: {refusal.detail.rstrip('.')}."
         model_admin.message_user(request, text, messages.WARNING)
-    except (OperationalError, InterfaceError, OutcomeUnknown):
+    except TROUBLE:
         text = f"{name} is busy just now; perhaps it was done, perhaps not. Look, and try again."
         model_admin.message_user(request, text, messages.ERROR)
     else:

@@ -5,7 +5,6 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,7 +14,7 @@ from inventory.admin.forms import SplitForm
 from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
 from inventory.models import TicketGroup
-from inventory.transactions import OutcomeUnknown
+from inventory.transactions import TROUBLE
 
 BUSY = "It is busy just now; perhaps it was split, perhaps not. Look, and try again."
 
@@ -71,7 +70,7 @@ class SplitPage(OwnRowsAdmin):
             )
         except Refusal as refusal:
             form.add_error(None, f"{refusal.detail}.")
-        except (OperationalError, InterfaceError, OutcomeUnknown):
+        except TROUBLE:
             form.add_error(None, BUSY)
         else:
             done = f"{new.quantity} tickets of {group.remote_id} are the ticket group {new} now."

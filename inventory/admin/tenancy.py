@@ -131,6 +131,11 @@ def broker_id(request: HttpRequest) -> int | None:
     return None if request.user.is_anonymous else request.user.broker_id
 
 
+def only_broker(request: HttpRequest) -> Broker | None:
+    """The one broker that a request can be about; None for a superuser, who says which."""
+    return None if request.user.is_superuser else request.user.broker  # type: ignore[union-attr]
+
+
 def caller(request: HttpRequest) -> Caller:
     """The user of a request, as the ledger names who asked."""
     return Caller(f"user {request.user.get_username()}", getattr(request, "id", ""))

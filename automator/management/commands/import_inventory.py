@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError
 
 from automator.management.brokers import broker_named
 from holds.imports import applying, checking
@@ -14,7 +13,7 @@ from holds.imports.preview import FIRST, changed
 from inventory.book import FORMATS
 from inventory.imports import Import, ImportState, Quantities, Verdict
 from inventory.models import Caller
-from inventory.transactions import OutcomeUnknown
+from inventory.transactions import TROUBLE
 
 CALLER = Caller("command import_inventory")
 
@@ -111,7 +110,7 @@ class Command(BaseCommand):
             return
         try:
             applying.apply(book, caller=CALLER, progress=self.progress)
-        except (OperationalError, InterfaceError, OutcomeUnknown) as error:
+        except TROUBLE as error:
             reason = str(error).partition("\n")[0] or "its connection was lost"
             raise CommandError(
                 f"Stopped after {book.applied} of {book.to_apply} by the database: {reason}. What "

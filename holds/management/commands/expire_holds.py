@@ -9,19 +9,19 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from django.db import ProgrammingError, connection
 from django.utils import timezone
 
 from holds import services
 from holds.models import Hold
+from inventory import transactions
 from inventory.models import Caller
-from inventory.transactions import OutcomeUnknown
 
 CALLER = Caller("command expire_holds")
 PAUSE = 0.02  # seconds between batches, in which the calls that wait for a lock get it
 LOOK = 0.2  # seconds within which a stop is noticed
 # The database is away, was lost at COMMIT, or is not migrated: the next round may find it mended.
-TROUBLE = (OperationalError, InterfaceError, OutcomeUnknown, ProgrammingError)
+TROUBLE = (*transactions.TROUBLE, ProgrammingError)
 
 
 def at_least_one(text: str) -> int:
