@@ -19,7 +19,10 @@ SALES = (
 HISTORIES: dict[str, tuple[tuple[Effect, ...], ...]] = {
     TOMBSTONE: ((),),
     State.HELD: ((Effect.HELD,),),
-    State.RELEASED: ((Effect.HELD, Effect.RELEASED),),
+    State.RELEASED: (
+        (Effect.HELD, Effect.RELEASED),
+        (Effect.HELD, Effect.EXPIRED, Effect.RELEASED_LATE),
+    ),
     State.EXPIRED: ((Effect.HELD, Effect.EXPIRED),),
     State.INVOICED: SALES,
     State.VOIDED: tuple((*sale, Effect.VOIDED) for sale in SALES),

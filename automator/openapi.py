@@ -31,7 +31,7 @@ PROBLEM_SCHEMA = {
         "available": {"type": "integer", "minimum": 0},
         "allowed_quantities": {"type": "array", "items": {"type": "integer", "minimum": 1}},
         "order_id": {"type": "string"},
-        "exception_id": {"type": "integer"},
+        "exception_id": {"type": "string"},
         "errors": {
             "type": "array",
             "items": {

@@ -216,7 +216,7 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "automator: hold, release, invoice",
     "DESCRIPTION": "A timeout, a reset or a 5xx means unknown, never no: repeat the same call. It "
     "takes effect once, and the answer tells. [All answers, explained](/docs/)",
-    "VERSION": "1.0.0",
+    "VERSION": "1.1.0",
     "SERVE_PUBLIC": True,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],

@@ -14,7 +14,7 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from django.db import IntegrityError, connection
 from psycopg.types.range import Range
 
-from holds.models import Hold, State
+from holds.models import BY_HAND, Hold, State
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
 from inventory.transactions import one_trip
 
@@ -26,7 +26,8 @@ class View(NamedTuple):
     """What a call sees once it has the lock.
 
     `claimed` are the positions that live holds of the group have, overdue ones included;
-    `excepted` says whether an exception of this global id is open.
+    `excepted` says whether an exception of this global id is open, and `sold_by_hand` whether
+    staff have sold tickets by hand under the order id that the call names.
     """
 
     now: datetime
@@ -36,6 +37,7 @@ class View(NamedTuple):
     currency: str
     claimed: list[range]
     excepted: bool
+    sold_by_hand: bool
 
 
 class Terms(NamedTuple):
@@ -82,7 +84,9 @@ def locked_group(*, broker_id: int, global_id: str) -> AbstractContextManager[Ti
     return group
 
 
-def view(*, broker_id: int, global_id: str, group: TicketGroup | None) -> View:
+def view(
+    *, broker_id: int, global_id: str, group: TicketGroup | None, order_id: str | None = None
+) -> View:
     """The clock, the hold of that global id, and the claimed positions of the locked group.
 
     In a statement of its own after the lock: the locking statement's snapshot and clock are as old
@@ -96,6 +100,9 @@ def view(*, broker_id: int, global_id: str, group: TicketGroup | None) -> View:
                  WHERE group_id = ticketgroup.id AND state IN ('held', 'invoiced')),
                 EXISTS (SELECT 1 FROM holds_orderexception
                         WHERE broker_id = broker.id AND global_id = %s AND resolved_at IS NULL),
+                EXISTS (SELECT 1 FROM holds_hold sale
+                        WHERE sale.broker_id = broker.id AND sale.order_id = %s
+                            AND sale.state = 'invoiced' AND sale.global_id LIKE '{BY_HAND}%%'),
                 {", ".join(f"hold.{name}" for name in _column_names())}
             FROM inventory_broker broker
             LEFT JOIN inventory_ticketgroup ticketgroup ON ticketgroup.id = %s
@@ -103,9 +110,10 @@ def view(*, broker_id: int, global_id: str, group: TicketGroup | None) -> View:
             LEFT JOIN holds_hold hold ON hold.broker_id = broker.id AND hold.global_id = %s
             WHERE broker.id = %s
             """,  # noqa: S608  no outside text in it
-            (global_id, group.id if group else None, global_id, broker_id),
+            (global_id, order_id, group.id if group else None, global_id, broker_id),
         )
-        now, past_at, hold_lifetime, currency, claimed, excepted, *hold = cursor.fetchone()
+        row = cursor.fetchone()
+        now, past_at, hold_lifetime, currency, claimed, excepted, sold_by_hand, *hold = row
     return View(
         now=now,
         hold=None if hold[0] is None else Hold.from_db("default", _column_names(), hold),
@@ -114,6 +122,7 @@ def view(*, broker_id: int, global_id: str, group: TicketGroup | None) -> View:
         currency=currency,
         claimed=[range(part.lower, part.upper) for part in claimed or ()],
         excepted=excepted,
+        sold_by_hand=sold_by_hand,
     )
 
 
@@ -203,6 +212,7 @@ def reseat(hold: Hold, group: TicketGroup, positions: range | None) -> None:
 
 _STATE_AFTER = {
     Effect.RELEASED: State.RELEASED,
+    Effect.RELEASED_LATE: State.RELEASED,
     Effect.EXPIRED: State.EXPIRED,
     Effect.INVOICED: State.INVOICED,
     Effect.INVOICED_LATE: State.INVOICED,

@@ -57,4 +57,7 @@ class AlreadyInvoiced(Refusal):
         "The tickets are sold under `order_id`. They stay sold, and the release is written down "
         "for the broker's staff."
     )
-    example: ClassVar[dict[str, Any]] = {"order_id": "4606857-10324712"}
+    example: ClassVar[dict[str, Any]] = {
+        "order_id": "4606857-10324712",
+        "exception_id": "5f0c6b1e9d4f4f0f",
+    }

@@ -1,5 +1,6 @@
 """Exceptions: what could not be honoured as asked, kept for staff as work to do."""
 
+import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -22,6 +23,8 @@ class Reason(models.TextChoices):
     ORDER_CONFLICT = "order_conflict", "Invoice under a second order id"
     ALREADY_INVOICED = "already_invoiced", "Release after invoice"
     LATE_INVOICE = "late_invoice", "Invoice after expiry, honoured"
+    LATE_OFF_SALE = "late_off_sale", "Invoice after expiry, honoured while off sale"
+    SOLD_BY_STAFF = "sold_by_staff", "Invoice of an order that staff have sold by hand"
 
 
 class OrderExceptionQuerySet(models.QuerySet["OrderException"]):
@@ -41,36 +44,46 @@ class OrderExceptionQuerySet(models.QuerySet["OrderException"]):
         hold: "Hold | None",
         now: datetime,
         answer: str,
-    ) -> int:
-        """Write an exception down, or count the call if it is there already; return its id.
+    ) -> str:
+        """Record an exception, or count the call if the exception is there already.
 
-        The money at risk is that of the `hold`, where there is one. `answer` is the code the
-        caller was given.
+        The money at risk is that of the `hold`, where there is one. `answer` is the code that the
+        caller is given. An exception that staff have resolved stays resolved. Returns the id under
+        which the caller knows the exception.
         """
         price = hold.unit_price if hold else None
         with connection.cursor() as cursor:
             cursor.execute(
                 """
-                INSERT INTO holds_orderexception (broker_id, global_id, order_id, reason, hold_id,
-                    amount, currency, answer, times, first_at, last_at, resolved_by, note)
-                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, '', '')
+                INSERT INTO holds_orderexception (public_id, broker_id, global_id, order_id, reason,
+                    hold_id, amount, currency, answer, times, first_at, last_at, resolved_by, note)
+                VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 1, %s, %s, '', '')
                 ON CONFLICT (broker_id, global_id, order_id, reason) DO UPDATE
                 SET times = holds_orderexception.times + 1, last_at = excluded.last_at
-                RETURNING id
+                RETURNING public_id
                 """,
                 (
-                    *(broker_id, global_id, order_id, reason.value),
+                    *(new_public_id(), broker_id, global_id, order_id, reason.value),
                     hold.id if hold else None,
                     price * hold.quantity if hold and price is not None else None,
                     hold.currency if hold and price is not None else "",
                     *(answer, now, now),
                 ),
             )
-            return int(cursor.fetchone()[0])
+            public_id: str = cursor.fetchone()[0]
+        return public_id
 
     def resolve(self, *, now: datetime, by: str, note: str) -> int:
         """Close what is open in this queryset; return how many were."""
         return self.open().update(resolved_at=now, resolved_by=by, note=note)
+
+
+def new_public_id() -> str:
+    """Return a random id for an exception: 16 hexadecimal digits.
+
+    It is random so that a caller cannot count the exceptions of other brokers.
+    """
+    return secrets.token_hex(8)
 
 
 class OrderException(models.Model):
@@ -78,6 +91,13 @@ class OrderException(models.Model):
 
     broker = models.ForeignKey(
         Broker, on_delete=models.PROTECT, related_name="exceptions", db_index=False
+    )
+    public_id = models.CharField(
+        "exception id",
+        max_length=16,
+        default=new_public_id,
+        editable=False,
+        help_text="The id that the marketplace was given for this exception.",
     )
     global_id = models.CharField(max_length=128)
     order_id = models.CharField(max_length=128)
@@ -101,6 +121,11 @@ class OrderException(models.Model):
         verbose_name = "exception"
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["public_id"],
+                name="orderexception_public_id_unique",
+                violation_error_message="There is an exception with that exception id.",
+            ),
             models.UniqueConstraint(
                 fields=["broker", "global_id", "order_id", "reason"],
                 name="orderexception_unique",

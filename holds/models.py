@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar, Self
 
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -36,6 +37,10 @@ LIVE = (State.HELD.value, State.INVOICED.value)
 
 class HoldQuerySet(models.QuerySet["Hold"]):
     """Reads for look-ups and lists."""
+
+    def named(self, broker_id: int, global_id: str) -> Self:
+        """The hold of a broker's global id, if there is one."""
+        return self.filter(broker_id=broker_id, global_id=global_id)
 
     def live(self) -> Self:
         """Holds that claim their tickets, whether held or invoiced."""
@@ -100,7 +105,14 @@ class Hold(models.Model):
             # For the sweep. Only live holds are in it, so that it stays small.
             models.Index(
                 fields=["expires_at"], condition=Q(state="held"), name="hold_held_expires_at"
-            )
+            ),
+            # An invoice call asks whether staff have sold tickets under its order id. Only the
+            # holds of staff are in the index, so that it costs a marketplace's hold nothing.
+            models.Index(
+                fields=["broker", "order_id"],
+                condition=Q(global_id__startswith=BY_HAND),
+                name="hold_by_hand_order_id",
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(
@@ -187,6 +199,16 @@ class Hold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.global_id} for {self.customer}" if self.customer else self.global_id
+
+    @property
+    def total(self) -> Decimal | None:
+        """The price of all tickets of the hold; None for a tombstone."""
+        return None if self.unit_price is None else self.unit_price * self.quantity
+
+    @property
+    def price_currency(self) -> str | None:
+        """The currency of the price; None for a tombstone, which has no price."""
+        return None if self.unit_price is None else self.currency
 
     @property
     def by_hand(self) -> bool:

@@ -83,6 +83,23 @@ class RequestIdField(serializers.Field[Any, Any, str, Any]):
         return str(self.context["request_id"])
 
 
+class ExceptionIdField(serializers.CharField):
+    """The id of the exception that a call has recorded for staff; left out where it has none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            source="*",
+            required=False,
+            help_text="Only where the call has told the broker's staff of something.",
+        )
+
+    def get_attribute(self, instance: object) -> str:
+        exception_id: str = self.context.get("exception_id", "")
+        if not exception_id:
+            raise serializers.SkipField
+        return exception_id
+
+
 class HoldCall(serializers.Serializer[Any]):
     """What a hold call sends."""
 
@@ -109,6 +126,9 @@ class HoldAnswer(serializers.Serializer[Any]):
     section = serializers.CharField(allow_null=True)
     row = serializers.CharField(allow_null=True)
     seats = serializers.ListField(child=serializers.CharField())
+    unit_price = serializers.DecimalField(max_digits=9, decimal_places=2, allow_null=True)
+    total = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
+    currency = serializers.CharField(allow_null=True, source="price_currency")
     expires_at = InstantField(allow_null=True)
     order_id = serializers.CharField(allow_null=True)
     request_id = RequestIdField()

@@ -85,8 +85,9 @@ def _repeated(hold: Hold, remote_id: str, quantity: int) -> Hold:
 def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = False) -> Outcome:
     """Free the tickets of a hold, or remember that its id is released before it has come.
 
-    What has expired or was voided is left as it is. Raises AlreadyInvoiced, after the exception
-    for staff is committed; there is none where they ask themselves, and see the answer.
+    An expired hold becomes released without moving tickets, so that no late invoice can sell it
+    any more. A voided sale is left as it is. Raises AlreadyInvoiced after the exception for staff
+    is committed; there is no exception where staff release the hold themselves.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
         seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
@@ -96,11 +97,14 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
             return Outcome(hold, replayed=False)
         if hold.group_id and not group:
             raise claims.ClaimMoved
+        members: dict[str, str] = {}
         match hold.state:
             case State.HELD:
                 claims.change(hold, Effect.RELEASED, now=seen.now, caller=caller)
+            case State.EXPIRED:
+                claims.change(hold, Effect.RELEASED_LATE, now=seen.now, caller=caller)
             case State.INVOICED if not by_staff:
-                OrderException.objects.record(
+                members["exception_id"] = OrderException.objects.record(
                     Reason.ALREADY_INVOICED,
                     broker_id=broker_id,
                     global_id=global_id,
@@ -112,7 +116,7 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
             case State.RELEASED:
                 return Outcome(hold, replayed=True)
     if hold.state == State.INVOICED:
-        raise AlreadyInvoiced(order_id=hold.order_id)
+        raise AlreadyInvoiced(order_id=hold.order_id, **members)
     return Outcome(hold, replayed=False)
 
 

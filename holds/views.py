@@ -37,6 +37,9 @@ _EXAMPLE = {
     "section": "211",
     "row": "15",
     "seats": ["7", "8"],
+    "unit_price": "40.00",
+    "total": "80.00",
+    "currency": "USD",
     "expires_at": "2026-11-23T18:04:05Z",
     "order_id": None,
     "request_id": "5f0c6b1e9d4f4f0fa1c4b1f0f7f6e3aa",
@@ -120,7 +123,7 @@ class HoldViewSet(ViewSet):
     )
     def retrieve(self, request: Request, global_id: str) -> Response:
         """Tell what became of a global id."""
-        hold = Hold.objects.filter(broker_id=broker_of(request), global_id=valid(global_id)).first()
+        hold = Hold.objects.named(broker_of(request), valid(global_id)).first()
         if hold is None:
             raise HoldNotFound
         return self.answer(hold)
@@ -132,8 +135,8 @@ class HoldViewSet(ViewSet):
         responses={
             200: example(
                 "The tickets are free again, whether by this call, by an earlier one or because "
-                "the hold had expired. An id that never came is remembered as released, with "
-                "quantity 0.",
+                "the hold had expired. The id is released from now on, and no late invoice can "
+                "sell it. An id that never came is remembered as released, with quantity 0.",
                 _EXAMPLE,
                 status="released",
             )

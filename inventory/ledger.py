@@ -22,6 +22,7 @@ class Effect(models.TextChoices):
     STOCKED = "stocked", "Stocked"
     HELD = "held", "Held"
     RELEASED = "released", "Released"
+    RELEASED_LATE = "released_late", "Released after expiry"
     EXPIRED = "expired", "Expired"
     INVOICED = "invoiced", "Invoiced"
     INVOICED_LATE = "invoiced_late", "Invoiced late"
@@ -37,6 +38,7 @@ CHANGES = {
     Effect.STOCKED: (1, 0, 0),
     Effect.HELD: (0, 1, 0),
     Effect.RELEASED: (0, -1, 0),
+    Effect.RELEASED_LATE: (0, 0, 0),  # the expiry has freed the tickets already
     Effect.EXPIRED: (0, -1, 0),
     Effect.INVOICED: (0, -1, 1),
     Effect.INVOICED_LATE: (0, 0, 1),

@@ -12,7 +12,10 @@ class OrderConflict(Refusal):
         "The tickets are sold under `order_id`, the first one that came. The second order is "
         "written down for the broker's staff."
     )
-    example: ClassVar[dict[str, Any]] = {"order_id": "4606857-10324712"}
+    example: ClassVar[dict[str, Any]] = {
+        "order_id": "4606857-10324712",
+        "exception_id": "5f0c6b1e9d4f4f0f",
+    }
 
 
 class TicketsUnavailable(Refusal):
@@ -20,10 +23,11 @@ class TicketsUnavailable(Refusal):
     title = "The hold had expired and its tickets are gone"
     meaning = (
         "The invoice came after the hold had expired, and neither its seats nor others of the "
-        "group are free together. It is written down for the broker's staff as `exception_id`. "
+        "group are free together, or the group has vanished from the broker's book. It is written "
+        "down for the broker's staff as `exception_id`. "
         "The same call succeeds once tickets are free."
     )
-    example: ClassVar[dict[str, Any]] = {"exception_id": 17}
+    example: ClassVar[dict[str, Any]] = {"exception_id": "5f0c6b1e9d4f4f0f"}
 
 
 class InvoiceNotFound(Refusal):

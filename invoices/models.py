@@ -5,13 +5,16 @@ from decimal import Decimal
 from typing import ClassVar
 
 from django.db import connection, models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
-from holds.models import BY_HAND, Hold
+from holds.models import BY_HAND, Hold, OrderException, Reason
 from inventory.models import Broker
 
 # Who buys what TEvo's calls sell (FIELD section 1).
 BUYER = "Ticket Evolution"
+# The exceptions that a sale itself records, in contrast to those of a call that was refused.
+RECORDED_BY_A_SALE = (Reason.LATE_INVOICE, Reason.LATE_OFF_SALE, Reason.SOLD_BY_STAFF)
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
@@ -28,8 +31,18 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         return list(invoices.select_related("hold").order_by("id"))
 
     def of_hold(self, hold: Hold) -> "Invoice":
-        """The invoice of a hold that is invoiced; its hold is the given one."""
-        invoice = self.get(hold_id=hold.id)
+        """Return the invoice of a hold that is invoiced; its hold is the given one.
+
+        Its attribute `exception_id` is the id of the exception that the sale recorded, or empty.
+        """
+        recorded = OrderException.objects.filter(
+            broker_id=OuterRef("broker_id"),
+            global_id=hold.global_id,
+            order_id=OuterRef("order_id"),
+            reason__in=RECORDED_BY_A_SALE,
+        ).order_by("id")
+        exception_id = Coalesce(Subquery(recorded.values("public_id")[:1]), Value(""))
+        invoice = self.annotate(exception_id=exception_id).get(hold_id=hold.id)
         invoice.hold = hold
         return invoice
 

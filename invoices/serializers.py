@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from holds.serializers import InstantField, RequestIdField, WireIdField
+from holds.serializers import ExceptionIdField, InstantField, RequestIdField, WireIdField
 
 
 class InvoiceCall(serializers.Serializer[Any]):
@@ -42,6 +42,7 @@ class InvoiceLine(serializers.Serializer[Any]):
 class InvoiceAnswer(InvoiceLine):
     """A sale, as an invoice call answers it."""
 
+    exception_id = ExceptionIdField()
     request_id = RequestIdField()
 
 

@@ -13,15 +13,20 @@ from inventory.transactions import one_trip
 from invoices.errors import OrderConflict, TicketsUnavailable
 from invoices.models import Invoice, Void
 
-# What a later success of the same call puts right.
-_MENDED_BY_SUCCESS = (Reason.HOLD_NOT_FOUND, Reason.TICKETS_UNAVAILABLE)
+# The exceptions that a later success of the same call settles.
+_SETTLED_BY_SUCCESS = (Reason.HOLD_NOT_FOUND, Reason.TICKETS_UNAVAILABLE)
 
 
 class Outcome(NamedTuple):
-    """A call that was done: the invoice, and whether the same call had taken effect before."""
+    """The result of a call that succeeded.
+
+    `replayed` says whether the same call had taken effect before. `exception_id` is the id of the
+    exception that the sale has recorded for staff, empty where there is none.
+    """
 
     invoice: Invoice
     replayed: bool
+    exception_id: str = ""
 
 
 @claims.settled
@@ -34,12 +39,12 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
     staff, never in neither.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
+        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group, order_id=order_id)
         try:
             return _invoice(seen, group, order_id, caller)
         except Refusal as error:
             refusal = error  # raised through, it would take the exception row with it
-        exception_id = OrderException.objects.record(
+        refusal.members["exception_id"] = OrderException.objects.record(
             Reason(refusal.code),
             broker_id=broker_id,
             global_id=global_id,
@@ -48,8 +53,10 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
             now=seen.now,
             answer=refusal.code,
         )
-        if isinstance(refusal, TicketsUnavailable):
-            refusal.members["exception_id"] = exception_id
+    if isinstance(refusal, HoldNotFound) and Hold.objects.named(broker_id, global_id).exists():
+        # The hold was committed after this call looked for it. Another invoice call may have sold
+        # it before the exception was committed, and so could not close it: this one does.
+        raise claims.ClaimMoved
     raise refusal
 
 
@@ -65,14 +72,17 @@ def _invoice(
         raise HoldReleased  # a tombstone
     match hold.state:
         case State.HELD:
-            return _sell(hold, Effect.INVOICED, seen, order_id, caller)
+            return _sell(hold, seen, order_id, caller)
         case State.EXPIRED:
             claims.reseat(hold, group, _free_again(hold, group, seen))
-            return _sell(hold, Effect.INVOICED_LATE, seen, order_id, caller)
+            late = Reason.LATE_INVOICE if group.on_sale else Reason.LATE_OFF_SALE
+            return _sell(hold, seen, order_id, caller, late=late)
         case State.INVOICED:
             if hold.order_id != order_id:
                 raise OrderConflict(order_id=hold.order_id)
-            return Outcome(Invoice.objects.of_hold(hold), replayed=True)
+            _settle(seen, hold, order_id, caller)
+            sale = Invoice.objects.of_hold(hold)
+            return Outcome(sale, replayed=True, exception_id=sale.exception_id)
         case State.VOIDED:
             raise SaleVoided
     raise HoldReleased
@@ -81,10 +91,14 @@ def _invoice(
 def _free_again(hold: Hold, group: TicketGroup, seen: claims.View) -> range | None:
     """Positions for an expired hold: its own seats, else others together; None without numbers.
 
-    The order is accepted already, so the split rule is only a preference here, and a group that
-    has gone off sale still honours it. One that lies elsewhere by now does not: the buyer was
-    promised an event, a section and a row.
+    The marketplace has accepted the order already, so the split rule is only a preference here,
+    and a group that staff took off sale still honours the order. A group that has vanished from
+    the broker's book does not, because its tickets were most likely sold elsewhere. Neither does a
+    group that lies at another event, section or row by now, which is not what the buyer was
+    promised. Raises TicketsUnavailable.
     """
+    if not group.listed:
+        raise TicketsUnavailable("The ticket group has vanished from the broker's book.")
     promised = (hold.event_id, hold.section, hold.row)
     if hold.quantity > group.free or promised != (group.event_id, group.section, group.row):
         raise TicketsUnavailable
@@ -101,21 +115,22 @@ def _free_again(hold: Hold, group: TicketGroup, seen: claims.View) -> range | No
     return others
 
 
-def _sell(hold: Hold, effect: Effect, seen: claims.View, order_id: str, caller: Caller) -> Outcome:
-    late = effect == Effect.INVOICED_LATE
+def _sell(
+    hold: Hold, seen: claims.View, order_id: str, caller: Caller, *, late: Reason | None = None
+) -> Outcome:
+    """Sell a hold; `late` is the reason of the exception for staff where the hold had expired."""
     hold.order_id = order_id
+    effect = Effect.INVOICED_LATE if late else Effect.INVOICED
     with one_trip():
         claims.change(hold, effect, now=seen.now, caller=caller)
-        sale = Invoice.objects.issue(hold, now=seen.now, late=late)
-    mine = OrderException.objects.filter(
-        broker_id=hold.broker_id, global_id=hold.global_id, order_id=order_id
-    )
-    if seen.excepted:
-        mended = mine.filter(reason__in=_MENDED_BY_SUCCESS)
-        mended.resolve(now=seen.now, by=caller.name, note="The same call has succeeded since.")
-    if late:
-        mine.record(
-            Reason.LATE_INVOICE,
+        sale = Invoice.objects.issue(hold, now=seen.now, late=bool(late))
+    _settle(seen, hold, order_id, caller)
+    reasons = [late] if late else []
+    if seen.sold_by_hand:
+        reasons.append(Reason.SOLD_BY_STAFF)
+    recorded = [
+        OrderException.objects.record(
+            reason,
             broker_id=hold.broker_id,
             global_id=hold.global_id,
             order_id=order_id,
@@ -123,7 +138,22 @@ def _sell(hold: Hold, effect: Effect, seen: claims.View, order_id: str, caller: 
             now=seen.now,
             answer=State.INVOICED,
         )
-    return Outcome(sale, replayed=False)
+        for reason in reasons
+    ]
+    return Outcome(sale, replayed=False, exception_id=recorded[0] if recorded else "")
+
+
+def _settle(seen: claims.View, hold: Hold, order_id: str, caller: Caller) -> None:
+    """Close the open exceptions of an order and hold that a sale settles."""
+    if not seen.excepted:
+        return
+    failed = OrderException.objects.filter(
+        broker_id=hold.broker_id,
+        global_id=hold.global_id,
+        order_id=order_id,
+        reason__in=_SETTLED_BY_SUCCESS,
+    )
+    failed.resolve(now=seen.now, by=caller.name, note="The same call has succeeded since.")
 
 
 def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Caller) -> Void:

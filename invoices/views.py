@@ -68,7 +68,8 @@ class InvoiceViewSet(ViewSet):
             201: _example(
                 InvoiceAnswer,
                 "The tickets are sold. `late` says that the hold had expired and they were still "
-                "free.",
+                "free. `exception_id` is there where the broker's staff were told of the sale: it "
+                "is late, or they had sold tickets of that order by hand.",
                 {**_LINE, **_REQUEST_ID},
             ),
             200: _example(
@@ -88,9 +89,11 @@ class InvoiceViewSet(ViewSet):
         outcome = services.invoice(
             broker_id=broker_of(request), caller=caller_of(request), **call.validated_data
         )
-        answer = InvoiceAnswer(
-            outcome.invoice, context={"request_id": caller_of(request).request_id}
-        )
+        context = {
+            "request_id": caller_of(request).request_id,
+            "exception_id": outcome.exception_id,
+        }
+        answer = InvoiceAnswer(outcome.invoice, context=context)
         if outcome.replayed:
             return Response(answer.data, headers=REPLAYED)
         return Response(answer.data, status=status.HTTP_201_CREATED)

@@ -168,6 +168,7 @@ STEPS = {
     "overdue": ["hold", "wait"],
     "expired": ["hold", "wait", "expire"],
     "released": ["hold", "release"],
+    "released late": ["hold", "wait", "expire", "release"],
     "tombstone": ["release"],
     "invoiced": ["hold", "invoice"],
     "invoiced late": ["hold", "wait", "expire", "invoice"],

@@ -32,6 +32,7 @@ class Hold:
     state: str = "released"
     order: str = ""
     seats: list[int] = field(default_factory=list)
+    by_staff: bool = False
 
 
 @dataclass
@@ -77,7 +78,9 @@ class Model:
                     does = self.judged(remote_id, quantity, fewer, staff=staff)[0] == 201
                     gone = fewer if does else gone
                 self.expire(gone)
-                self.holds[global_id] = Hold(remote_id, quantity, self.now + self.lifetime, "held")
+                self.holds[global_id] = Hold(
+                    remote_id, quantity, self.now + self.lifetime, "held", by_staff=staff
+                )
                 break
         return answer
 
@@ -99,7 +102,7 @@ class Model:
             self.exceptions.add((global_id, hold.order, "already_invoiced"))
             return 409, "already_invoiced", {"order_id": hold.order}
         code = "replayed" if hold.state == "released" else ""
-        hold.state = "released" if hold.state == "held" else hold.state
+        hold.state = "released" if hold.state in {"held", "expired"} else hold.state
         self.holds[global_id] = hold
         return 200, code, {}
 
@@ -113,10 +116,19 @@ class Model:
         if code == "replayed":
             return 200, code, {}
         mended = {(global_id, order, why) for why in ("hold_not_found", "tickets_unavailable")}
-        late = {(global_id, order, "late_invoice")} if hold.state == "expired" else set()
-        self.exceptions = self.exceptions - mended | late
+        late = hold.state == "expired"
+        told = set()
+        if late:
+            on_sale = self.groups[hold.remote_id].on_sale
+            told.add((global_id, order, "late_invoice" if on_sale else "late_off_sale"))
+        if any(sale.by_staff and sale.order == order for sale in self.sold()):
+            told.add((global_id, order, "sold_by_staff"))
+        self.exceptions = self.exceptions - mended | told
         hold.state, hold.order = "invoiced", order
-        return 201, "", {"late": bool(late)}
+        return 201, "", {"late": late}
+
+    def sold(self) -> list[Hold]:
+        return [hold for hold in self.holds.values() if hold.state == "invoiced"]
 
     def objection(self, hold: Hold | None, order: str) -> str:
         if hold is None:

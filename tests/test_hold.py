@@ -27,6 +27,9 @@ def test_unknown_id_with_enough_tickets_is_held(api: Api, group: TicketGroup) ->
         "section": "211",
         "row": "15",
         "seats": ["7", "8"],
+        "unit_price": "40.00",
+        "total": "80.00",
+        "currency": "USD",
         "expires_at": hold.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),  # type: ignore[union-attr]
         "order_id": None,
         "request_id": "q-1",

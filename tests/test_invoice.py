@@ -1,16 +1,21 @@
 """POST /api/v1/invoices: every row of the contract's table, and the answers to the letter."""
 
+import re
 from decimal import Decimal
 
 import pytest
 from django.db import DEFAULT_DB_ALIAS, connection
+from django.utils import timezone
 
-from holds.models import Hold, OrderException
+from holds.models import Hold, OrderException, Reason
 from inventory.models import Broker, LedgerEntry, TicketGroup
+from invoices.by_hand import Sale, sell
 from invoices.models import Invoice
+from invoices.services import void
 from tests.factories import BrokerFactory, TicketGroupFactory
 from tests.fixtures import BringTo, Unchanged
 from tests.marketplace import Api
+from tests.test_hold_by_hand import CLERK, wanted
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +120,9 @@ def test_invoiced_id_with_the_same_order_id_is_replayed(
         answer = api.invoice("o-1", "g-1", x_request_id="q-1")
 
     assert (answer.status_code, answer["Idempotent-Replayed"]) == (200, "true")
-    assert answer.json() == {**line, "request_id": "q-1"}
+    late = OrderException.objects.values_list("public_id", flat=True).first()
+    told = {"exception_id": late} if late else {}
+    assert answer.json() == {**line, **told, "request_id": "q-1"}
 
 
 @pytest.mark.parametrize("state", ["invoiced", "invoiced late"])
@@ -128,12 +135,14 @@ def test_invoiced_id_with_another_order_id_is_a_conflict(
 
     assert (answer.status_code, answer.json()["code"]) == (409, "order_conflict")
     assert answer.json()["order_id"] == "o-1"
+    assert answer.json()["exception_id"] == OrderException.objects.latest("id").public_id
 
 
 @pytest.mark.parametrize(
     ("state", "refusal"),
     [
         ("released", (409, "hold_released")),
+        ("released late", (409, "hold_released")),
         ("tombstone", (409, "hold_released")),
         ("voided", (409, "sale_voided")),
         ("unknown", (404, "hold_not_found")),
@@ -147,6 +156,7 @@ def test_id_that_holds_nothing_is_refused(
         answer = api.invoice("o-1", "g-1")
 
     assert (answer.status_code, answer.json()["code"]) == refusal
+    assert answer.json()["exception_id"] == OrderException.objects.get().public_id
 
 
 @pytest.mark.parametrize(
@@ -235,6 +245,85 @@ def test_another_brokers_id_answers_as_one_that_never_existed(
     with unchanged(but=[OrderException]):
         answer = stranger.invoice("o-1", "g-1", x_request_id="q-1")
 
-    assert (answer.status_code, answer.content) == (never.status_code, never.content)
+    assert answer.status_code == never.status_code
+    ids = [one.json().pop("exception_id") for one in (answer, never)]
+    assert answer.content == never.content.replace(ids[1].encode(), ids[0].encode())
     assert answer.headers == never.headers
     assert not OrderException.objects.filter(broker=api.broker).exists()
+
+
+def test_exception_ids_tell_nothing_of_other_exceptions(api: Api) -> None:
+    ids = [api.invoice("o-1", f"g-{n}").json()["exception_id"] for n in range(20)]
+    ids += [Api(BrokerFactory()).invoice("o-1", "g-1").json()["exception_id"]]
+
+    assert len(set(ids)) == 21
+    assert all(re.fullmatch("[0-9a-f]{16}", each) for each in ids)
+    assert sorted(ids) != ids
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_order_that_staff_have_sold_by_hand_is_honoured_and_staff_are_told(
+    api: Api, bring_to: BringTo, late: bool
+) -> None:
+    group = bring_to("expired" if late else "held")
+    sell(wanted(group, 1), Sale("Phone", "o-1", Decimal("45.00")), caller=CLERK)
+
+    answer = api.invoice("o-1", "g-1")
+
+    assert (answer.status_code, answer.json()["late"]) == (201, late)
+    recorded = OrderException.objects.order_by("id")
+    reasons = [exception.reason for exception in recorded]
+    assert reasons == [*(["late_invoice"] if late else []), "sold_by_staff"]
+    assert answer.json()["exception_id"] == recorded[0].public_id
+    twice = recorded.get(reason="sold_by_staff")
+    assert (twice.order_id, twice.global_id) == ("o-1", "g-1")
+    assert (twice.amount, twice.answer, twice.resolved_at) == (Decimal("80.00"), "invoiced", None)
+
+
+def test_sale_by_hand_counts_only_under_that_order_of_that_broker_and_while_it_stands(
+    api: Api, bring_to: BringTo
+) -> None:
+    group = bring_to("held")
+    sell(wanted(group, 1), Sale("Phone", "o-2", Decimal("45.00")), caller=CLERK)
+    sell(wanted(group, 1), Sale("Phone", "o-1", Decimal("45.00")), caller=CLERK)
+    void(Invoice.objects.get(order_id="o-1"), reason="Typed twice", caller=CLERK)
+    stranger = TicketGroupFactory(broker=BrokerFactory())
+    sell(wanted(stranger, 1), Sale("Phone", "o-1", Decimal("45.00")), caller=CLERK)
+
+    answer = api.invoice("o-1", "g-1")
+
+    assert answer.status_code == 201
+    assert "exception_id" not in answer.json()
+    assert not OrderException.objects.exists()
+
+
+def test_replayed_invoice_closes_an_exception_that_the_sale_could_not_see(
+    api: Api, bring_to: BringTo
+) -> None:
+    bring_to("invoiced")
+    exceptions = OrderException.objects
+    exceptions.record(
+        Reason.HOLD_NOT_FOUND,
+        broker_id=api.broker.id,
+        global_id="g-1",
+        order_id="o-1",
+        hold=None,
+        now=timezone.now(),
+        answer="hold_not_found",
+    )
+
+    assert api.invoice("o-1", "g-1")["Idempotent-Replayed"] == "true"
+
+    exception = exceptions.get()
+    assert exception.resolved_at
+    assert exception.resolved_by == api.caller
+
+
+def test_replayed_invoice_leaves_work_for_staff_open(api: Api, bring_to: BringTo) -> None:
+    bring_to("invoiced late")
+    assert api.release("g-1").status_code == 409
+
+    assert api.invoice("o-1", "g-1").status_code == 200
+
+    open_ones = OrderException.objects.open().order_by("id")
+    assert [each.reason for each in open_ones] == ["late_invoice", "already_invoiced"]

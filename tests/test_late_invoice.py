@@ -42,12 +42,25 @@ def test_same_seats_are_sold_even_where_others_would_be_chosen(
 
 def test_staff_are_told(api: Api, bring_to: BringTo) -> None:
     bring_to("expired")
-    api.invoice("o-1", "g-1")
+    answer = api.invoice("o-1", "g-1")
 
     exception = OrderException.objects.get()
     assert (exception.order_id, exception.reason) == ("o-1", "late_invoice")
     assert (exception.answer, exception.amount) == ("invoiced", Decimal("80.00"))
     assert (exception.hold, exception.resolved_at) == (Hold.objects.get(), None)
+    assert answer.json()["exception_id"] == exception.public_id
+
+
+def test_repeated_late_invoice_answers_as_the_first_and_records_nothing(
+    api: Api, bring_to: BringTo, unchanged: Unchanged
+) -> None:
+    bring_to("expired")
+    first = api.invoice("o-1", "g-1", x_request_id="q-1")
+    with unchanged():
+        again = api.invoice("o-1", "g-1", x_request_id="q-1")
+
+    assert (again.status_code, again["Idempotent-Replayed"]) == (200, "true")
+    assert again.json() == first.json()
 
 
 def test_other_seats_together_are_sold_where_its_own_are_taken(api: Api, bring_to: BringTo) -> None:
@@ -80,7 +93,30 @@ def test_split_rule_and_sale_do_not_stop_an_order_that_is_accepted(
     bring_to("expired")
     TicketGroup.objects.update(split_rule="none", on_sale=False)
 
-    assert api.invoice("o-1", "g-1").status_code == 201
+    answer = api.invoice("o-1", "g-1")
+
+    assert (answer.status_code, answer.json()["late"]) == (201, True)
+    exception = OrderException.objects.get()
+    assert (exception.reason, exception.public_id) == (
+        "late_off_sale",
+        answer.json()["exception_id"],
+    )
+
+
+def test_group_that_has_vanished_from_the_book_is_unavailable(
+    api: Api, bring_to: BringTo, unchanged: Unchanged
+) -> None:
+    bring_to("expired")
+    TicketGroup.objects.update(listed=False)
+    with unchanged(but=[OrderException]):
+        answer = api.invoice("o-1", "g-1")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "tickets_unavailable")
+    exception = OrderException.objects.get()
+    assert (exception.reason, exception.public_id) == (
+        "tickets_unavailable",
+        answer.json()["exception_id"],
+    )
 
 
 @pytest.mark.parametrize("taken", [5, 6])
@@ -93,7 +129,7 @@ def test_taken_tickets_are_unavailable(
 
     assert (answer.status_code, answer.json()["code"]) == (409, "tickets_unavailable")
     exception = OrderException.objects.get()
-    assert answer.json()["exception_id"] == exception.id
+    assert answer.json()["exception_id"] == exception.public_id
     assert (exception.order_id, exception.reason) == ("o-1", "tickets_unavailable")
     assert (exception.amount, exception.answer) == (Decimal("80.00"), "tickets_unavailable")
 
@@ -139,7 +175,7 @@ def test_unavailable_tickets_are_one_exception_however_often_they_are_asked_for(
     answers = {api.invoice("o-1", "g-1").json()["exception_id"] for _ in range(3)}
 
     exception = OrderException.objects.get()
-    assert (answers, exception.times) == ({exception.id}, 3)
+    assert (answers, exception.times) == ({exception.public_id}, 3)
 
 
 def test_same_call_succeeds_once_tickets_are_free_and_closes_the_exception(

@@ -36,6 +36,7 @@ def test_path_is_served_with_and_without_a_trailing_slash(
         ("held", "held", None),
         ("overdue", "held", None),
         ("released", "released", None),
+        ("released late", "released", None),
         ("expired", "expired", None),
         ("invoiced", "invoiced", "o-1"),
         ("invoiced late", "invoiced", "o-1"),

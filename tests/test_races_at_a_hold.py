@@ -8,7 +8,7 @@ import pytest
 
 from holds import claims
 from holds import services as holds
-from holds.models import Hold
+from holds.models import Hold, OrderException
 from inventory.models import Broker, Caller, TicketGroup
 from tests.factories import TicketGroupFactory
 from tests.fixtures import DatabaseClock
@@ -239,6 +239,25 @@ def test_a_hold_that_comes_while_its_id_is_looked_for_is_found(
     assert answer.result(PATIENCE).json()["quantity"] == 2
     assert effects() == [("g-1", "held"), ("g-1", f"{call}d")]
     assert agrees()
+
+
+def test_an_invoice_that_missed_its_hold_closes_the_exception_that_it_recorded_too_late(
+    pair: TicketGroup, api: Api, rivals: Rivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = Pause()
+    before(monkeypatch, type(OrderException.objects), "record", recording)
+    missing = rivals.start(lambda: api.invoice("o-1", "g-1"))
+    recording.reached.wait(PATIENCE)  # it has found no hold
+    [rival] = apis(api.broker, 1)
+    assert rival.hold(pair, 2, "g-1").status_code == 201
+    assert rival.invoice("o-1", "g-1").status_code == 201
+    recording.go_on.set()
+
+    answer = missing.result(PATIENCE)
+
+    assert (answer.status_code, answer["Idempotent-Replayed"]) == (200, "true")
+    assert not OrderException.objects.open().exists()
+    assert effects() == [("g-1", "held"), ("g-1", "invoiced")]
 
 
 def test_without_a_unique_id_a_hold_stands_after_its_release(

@@ -71,18 +71,59 @@ def test_released_id_is_replayed(
     assert answer.json() == before
 
 
-@pytest.mark.parametrize(("state", "order_id"), [("expired", None), ("voided", "o-1")])
-def test_id_that_is_over_is_released_and_nothing_changes(
-    api: Api, bring_to: BringTo, unchanged: Unchanged, state: str, order_id: str | None
+def test_voided_id_is_released_and_nothing_changes(
+    api: Api, bring_to: BringTo, unchanged: Unchanged
 ) -> None:
-    bring_to(state)
+    bring_to("voided")
     with unchanged():
         answer = api.release("g-1")
 
     assert answer.status_code == 200
     assert "Idempotent-Replayed" not in answer
-    assert (answer.json()["status"], answer.json()["order_id"]) == ("released", order_id)
-    assert api.look_up_hold("g-1").json()["status"] == state
+    assert (answer.json()["status"], answer.json()["order_id"]) == ("released", "o-1")
+    assert api.look_up_hold("g-1").json()["status"] == "voided"
+
+
+def test_expired_id_is_released_and_no_tickets_move(
+    api: Api, bring_to: BringTo, unchanged: Unchanged
+) -> None:
+    group = bring_to("expired")
+    with unchanged(but=[Hold, LedgerEntry, TicketGroup]):
+        answer = api.release("g-1", x_request_id="q-1")
+
+    assert answer.status_code == 200
+    assert "Idempotent-Replayed" not in answer
+    assert answer.json() == {**api.look_up_hold("g-1").json(), "request_id": "q-1"}
+    assert (answer.json()["status"], answer.json()["seats"]) == ("released", ["7", "8"])
+    before = group.quantity, group.held, group.sold
+    group.refresh_from_db()
+    assert (group.quantity, group.held, group.sold) == before == (6, 0, 0)
+    entry = LedgerEntry.objects.get(group=group, number=4)
+    assert (entry.effect, entry.tickets, entry.seats) == ("released_late", 2, ["7", "8"])
+    assert (entry.held, entry.sold, entry.request_id) == (0, 0, "q-1")
+
+
+def test_release_after_expiry_is_replayed(
+    api: Api, bring_to: BringTo, unchanged: Unchanged
+) -> None:
+    bring_to("released late")
+    with unchanged():
+        answer = api.release("g-1")
+
+    assert (answer.status_code, answer["Idempotent-Replayed"]) == (200, "true")
+
+
+def test_id_released_after_expiry_is_never_sold_or_held(
+    api: Api, bring_to: BringTo, unchanged: Unchanged
+) -> None:
+    group = bring_to("released late")
+    with unchanged(but=[OrderException]):
+        invoice = api.invoice("o-1", "g-1")
+        hold = api.hold(group, 2, "g-1")
+
+    assert (invoice.status_code, invoice.json()["code"]) == (409, "hold_released")
+    assert (hold.status_code, hold.json()["code"]) == (409, "hold_released")
+    assert OrderException.objects.get().reason == "hold_released"
 
 
 def test_unknown_id_is_released_with_a_tombstone(api: Api, unchanged: Unchanged) -> None:
@@ -99,6 +140,9 @@ def test_unknown_id_is_released_with_a_tombstone(api: Api, unchanged: Unchanged)
         "section": None,
         "row": None,
         "seats": [],
+        "unit_price": None,
+        "total": None,
+        "currency": None,
         "expires_at": None,
         "order_id": None,
         "request_id": "q-1",
@@ -124,6 +168,7 @@ def test_invoiced_id_is_refused(
 
     assert (answer.status_code, answer.json()["code"]) == (409, "already_invoiced")
     assert answer.json()["order_id"] == "o-1"
+    assert answer.json()["exception_id"] == OrderException.objects.latest("id").public_id
 
 
 def test_refused_release_is_one_exception_however_often_it_comes(

@@ -41,7 +41,8 @@ RULES = ["any", "none", "never_leave_one", "pairs", "custom"]
 # Few, so that calls meet.
 GLOBAL_IDS = ["g-1", "g-2", "g-3", "g-4", "g-5", "g-6"]
 STAFF = Caller("user staff")
-SALE = Sale("By phone", "s-1", Decimal(50))
+# Under an order id of the marketplace's, so that an order is sold twice now and then.
+SALE = Sale("By phone", "o-1", Decimal(50))
 groups = st.builds(
     lambda rule, seats: Group(rule, 6, seats), st.sampled_from(RULES), st.sampled_from(SEATS)
 )

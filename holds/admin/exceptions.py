@@ -43,11 +43,11 @@ class OrderExceptionAdmin(OwnRowsAdmin):
     )
     list_filter = (OpenFilter, "reason")
     list_select_related = ("broker",)
-    search_fields = ("global_id", "order_id")
-    search_help_text = "Global id or order id"
+    search_fields = ("global_id", "order_id", "public_id")
+    search_help_text = "Global id, order id or exception id"
     actions = ("resolve",)
     fields = (
-        *("reason", "work", "at_risk", "order_id", "global_id", "hold", "answer"),
+        *("reason", "work", "at_risk", "order_id", "global_id", "hold", "answer", "public_id"),
         *("times", "first_at", "last_at", "resolved_at", "resolved_by", "note"),
     )
     empty_text = (
