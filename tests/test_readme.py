@@ -132,7 +132,10 @@ def test_its_answers_have_the_members_of_real_ones() -> None:
             assert set(answer) == problem | set(example)
         else:
             serializer = InvoiceAnswer if "buyer" in answer else HoldAnswer
-            assert list(answer) == list(serializer().fields)
+            fields = serializer().fields.items()
+            assert list(answer) == [
+                name for name, field in fields if field.required or field.read_only
+            ]
 
 
 def test_it_names_the_apps_from_the_top_down() -> None:
