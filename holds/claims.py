@@ -90,14 +90,16 @@ def view(
     """The clock, the hold of that global id, and the claimed positions of the locked group.
 
     In a statement of its own after the lock: the locking statement's snapshot and clock are as old
-    as its wait.
+    as its wait. The claims of a group without seat numbers are not read: they have no positions,
+    and there may be many thousands of them.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
-                (SELECT range_agg(positions) FROM holds_hold
-                 WHERE group_id = ticketgroup.id AND state IN ('held', 'invoiced')),
+                CASE WHEN ticketgroup.seats <> '{{}}' THEN
+                    (SELECT range_agg(positions) FROM holds_hold
+                     WHERE group_id = ticketgroup.id AND state IN ('held', 'invoiced')) END,
                 EXISTS (SELECT 1 FROM holds_orderexception
                         WHERE broker_id = broker.id AND global_id = %s AND resolved_at IS NULL),
                 EXISTS (SELECT 1 FROM holds_hold sale

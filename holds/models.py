@@ -76,7 +76,7 @@ class Hold(models.Model):
     )
     global_id = models.CharField(max_length=128)
     group = models.ForeignKey(
-        TicketGroup, on_delete=models.PROTECT, null=True, related_name="holds"
+        TicketGroup, on_delete=models.PROTECT, null=True, related_name="holds", db_index=False
     )
     event = models.ForeignKey(
         Event, on_delete=models.PROTECT, null=True, related_name="holds", db_index=False
@@ -102,6 +102,8 @@ class Hold(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
+            # For the foreign key, and to find the overdue holds of a group among its sales.
+            models.Index(fields=["group", "state", "expires_at"], name="hold_of_group"),
             # For the sweep. Only live holds are in it, so that it stays small.
             models.Index(
                 fields=["expires_at"], condition=Q(state="held"), name="hold_held_expires_at"

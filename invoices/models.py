@@ -8,7 +8,7 @@ from django.db import connection, models
 from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
-from holds.models import BY_HAND, Hold, OrderException, Reason
+from holds.models import Hold, OrderException, Reason
 from inventory.models import Broker
 
 # Who buys what TEvo's calls sell (FIELD section 1).
@@ -23,12 +23,13 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
     def of_order(self, *, broker_id: int, order_id: str) -> list["Invoice"]:
         """The invoices of a marketplace's order id, with their holds: it can have several lines.
 
-        What staff sold elsewhere under such a reference is not the marketplace's to know.
+        What staff sold elsewhere under such a reference is not the marketplace's to know. The
+        holds are read in a statement of their own: PostgreSQL can choose to join them by reading
+        the whole table of holds, where its statistics of one table are older than of the other.
         """
-        invoices = self.filter(broker_id=broker_id, order_id=order_id).exclude(
-            hold__global_id__startswith=BY_HAND
-        )
-        return list(invoices.select_related("hold").order_by("id"))
+        invoices = self.filter(broker_id=broker_id, order_id=order_id)
+        found = invoices.prefetch_related("hold").order_by("id")
+        return [invoice for invoice in found if not invoice.hold.by_hand]
 
     def of_hold(self, hold: Hold) -> "Invoice":
         """Return the invoice of a hold that is invoiced; its hold is the given one.

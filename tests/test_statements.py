@@ -33,6 +33,7 @@ STATEMENTS = {
     "invoice": r"INSERT INTO invoices_invoice .*",
     "invoices": r'SELECT .* FROM "invoices_invoice" .*',
     "hold": r'SELECT .* FROM "holds_hold" WHERE .*"global_id" = .*',
+    "holds": r'SELECT .* FROM "holds_hold" WHERE "holds_hold"."id" IN .*',
     "exception": r"INSERT INTO holds_orderexception .*",
     "commit": r"COMMIT",
     "rollback": r"ROLLBACK",
@@ -174,7 +175,7 @@ def test_look_ups(api: Api, bring_to: BringTo, heard: Heard) -> None:
     bring_to("invoiced")
 
     assert heard(lambda: api.look_up_hold("g-1")) == [*KEY, ["hold"]]
-    assert heard(lambda: api.look_up_invoice("o-1")) == [*KEY, ["invoices"]]
+    assert heard(lambda: api.look_up_invoice("o-1")) == [*KEY, ["invoices"], ["holds"]]
 
 
 def test_call_without_a_good_key_asks_for_nothing_else(api: Api, heard: Heard) -> None:

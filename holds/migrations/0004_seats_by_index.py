@@ -1,6 +1,7 @@
 """The check that a claim keeps its seats finds its rows by an index, whatever plan is cached."""
 
-from django.db import migrations
+import django.db.models.deletion
+from django.db import migrations, models
 
 # One function for each table, so that each query compares columns with parameters and nothing
 # else: PL/pgSQL caches a plan that must do for every later call. Sequential scans are turned off
@@ -77,4 +78,21 @@ DROP FUNCTION holds_ticketgroup_seats();
 class Migration(migrations.Migration):
     dependencies = [("holds", "0003_by_hand")]
 
-    operations = [migrations.RunSQL(SEATS, BEFORE)]
+    operations = [
+        migrations.RunSQL(SEATS, BEFORE),
+        migrations.AddIndex(
+            model_name="hold",
+            index=models.Index(fields=["group", "state", "expires_at"], name="hold_of_group"),
+        ),
+        migrations.AlterField(
+            model_name="hold",
+            name="group",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="holds",
+                to="inventory.ticketgroup",
+            ),
+        ),
+    ]
