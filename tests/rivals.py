@@ -150,9 +150,14 @@ def rivals() -> Iterator[Rivals]:
 
 
 @pytest.fixture
-def naive(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def naive(walls_down: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """No lock, no constraint and no trigger: what is left is reading, deciding and writing."""
     lock_off(monkeypatch)
+
+
+@pytest.fixture
+def walls_down(broker: Broker) -> Iterator[None]:
+    """No constraint and no trigger: nothing but the lock is between a race and its loser."""
     with connection.cursor() as cursor:
         for model, names in WALLS.items():
             for name in names:

@@ -33,7 +33,7 @@ STATEMENTS = {
     "invoice": r"INSERT INTO invoices_invoice .*",
     "invoices": r'SELECT .* FROM "invoices_invoice" .*',
     "hold": r'SELECT .* FROM "holds_hold" WHERE .*"global_id" = .*',
-    "holds": r'SELECT .* FROM "holds_hold" WHERE "holds_hold"."id" IN .*',
+    "holds": r'SELECT .* FROM "holds_hold" WHERE \("holds_hold"."id"\) IN .*',
     "exception": r"INSERT INTO holds_orderexception .*",
     "commit": r"COMMIT",
     "rollback": r"ROLLBACK",
