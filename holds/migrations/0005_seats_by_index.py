@@ -76,7 +76,7 @@ DROP FUNCTION holds_ticketgroup_seats();
 
 
 class Migration(migrations.Migration):
-    dependencies = [("holds", "0003_by_hand")]
+    dependencies = [("holds", "0004_contract_1_1")]
 
     operations = [
         migrations.RunSQL(SEATS, BEFORE),
