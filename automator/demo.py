@@ -200,10 +200,11 @@ def group_with_a_free_pair(broker: Broker) -> TicketGroup | None:
     return max(able, key=lambda group: (bool(group.seats), group.free), default=None)
 
 
-def quantities_for_sale(group: TicketGroup) -> list[int]:
+def quantities_for_sale(group: TicketGroup) -> Iterator[int]:
     """What a hold call could take of a group now, by the rules the call itself goes by."""
     taken = [hold.range for hold in group.live_holds]  # type: ignore[attr-defined]
-    runs = seats.free_runs(seats.rows(group.seats), taken) if group.seats else [range(group.free)]
+    rows = seats.rows(group.seats, stride=group.stride)
+    runs = seats.free_runs(rows, taken) if group.seats else [range(group.free)]
     return seats.allowed_quantities(
         runs,
         rule=seats.SplitRule(group.split_rule),

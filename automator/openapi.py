@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from automator import problems
 from automator.problems import Problem
+from holds.finding import MOST_LISTED
 from inventory.models import WIRE_ID
 
 PROBLEM_SCHEMA = {
@@ -29,7 +30,13 @@ PROBLEM_SCHEMA = {
         },
         "request_id": {"type": "string"},
         "available": {"type": "integer", "minimum": 0},
-        "allowed_quantities": {"type": "array", "items": {"type": "integer", "minimum": 1}},
+        "may_free_at": {"type": ["string", "null"], "format": "date-time"},
+        "allowed_quantities": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1},
+            "maxItems": MOST_LISTED,
+        },
+        "allowed_quantities_cut": {"type": "boolean"},
         "order_id": {"type": "string"},
         "exception_id": {"type": "string"},
         "errors": {

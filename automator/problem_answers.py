@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
@@ -32,6 +33,7 @@ from automator.problems import (
     UNSUPPORTED_MEDIA_TYPE,
     Problem,
 )
+from holds.serializers import InstantField
 from inventory.errors import Refusal
 from inventory.transactions import OutcomeUnknown
 
@@ -77,7 +79,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler: any error whatever becomes a problem."""
     request: HttpRequest = context["request"]._request
     if isinstance(error, Refusal):
-        problem, members = PROBLEMS[error.code], {"detail": error.detail, **error.members}
+        problem, members = PROBLEMS[error.code], {"detail": error.detail, **told(error.members)}
     else:
         problem, members = problem_of(error), members_of(error)
     if problem is INTERNAL_ERROR:
@@ -90,6 +92,15 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
         headers=headers_of(problem, error),
         content_type=MEDIA_TYPE,
     )
+
+
+def told(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The extra members of a refusal as JSON has them: times as in every other answer."""
+    time = InstantField()
+    return {
+        name: time.to_representation(value) if isinstance(value, datetime) else value
+        for name, value in members.items()
+    }
 
 
 def problem_of(error: Exception) -> Problem:

@@ -15,9 +15,12 @@ from django.db import IntegrityError, connection
 from psycopg.types.range import Range
 
 from holds.models import BY_HAND, Hold, State
+from holds.room import Held
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
 from inventory.transactions import one_trip
 
+# Of a size in general admission: one more than the quantities that a refusal lists.
+MOST_OF_A_SIZE = 101
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -126,6 +129,48 @@ def view(
         excepted=excepted,
         sold_by_hand=sold_by_hand,
     )
+
+
+class Waiting(NamedTuple):
+    """The holds of a locked group that are not invoiced, the earliest to expire first.
+
+    `overdue` is how many tickets those have that are past their time, and `past_at` is when the
+    event is past, or None.
+    """
+
+    held: list[Held]
+    overdue: int
+    past_at: datetime | None
+
+
+def waiting(group: TicketGroup, *, quantity: int, now: datetime) -> Waiting:
+    """Read the held holds of a locked group that can matter to a call for `quantity` tickets.
+
+    Of numbered seats these are all. In general admission one hold is as good as another of its
+    size, so that of each size only as many are read as could make up the quantity and two more,
+    but as many as a refusal lists quantities.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT id, quantity, lower(positions), upper(positions), expires_at, overdue,
+                (SELECT past_at FROM inventory_event WHERE id = %s)
+            FROM (
+                SELECT id, quantity, positions, expires_at,
+                    coalesce(sum(quantity) FILTER (WHERE expires_at <= %s) OVER (), 0) AS overdue,
+                    row_number() OVER (PARTITION BY quantity ORDER BY expires_at, id) AS nth
+                FROM holds_hold WHERE group_id = %s AND state = 'held') held
+            WHERE positions IS NOT NULL OR nth <= %s OR (nth - 1) * quantity < %s
+            ORDER BY expires_at, id
+            """,
+            (group.event_id, now, group.id, MOST_OF_A_SIZE, min(quantity, group.quantity) + 2),
+        )
+        rows = cursor.fetchall()
+    held = [
+        Held(id_, tickets, range(start or 0, stop or 0), expires_at)
+        for id_, tickets, start, stop, expires_at, *_ in rows
+    ]
+    return Waiting(held, *(rows[0][5:] if rows else (0, None)))
 
 
 def clock() -> datetime:

@@ -1,128 +1,156 @@
 """Which tickets of a locked group a new hold gets, and which overdue holds make room for it."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import NamedTuple
 
-from holds.claims import View
+from holds import claims, room
 from holds.models import Hold
 from inventory import seats
 from inventory.errors import InsufficientTickets, Refusal, SplitNotAllowed
 from inventory.models import TicketGroup
 
-# Given the positions that are claimed and how many tickets are free: the positions to hold, or
-# None where tickets have no seat numbers. Raises InsufficientTickets or SplitNotAllowed.
-Choice = Callable[[Sequence[range], int], range | None]
+# How many allowed quantities a refusal lists.
+MOST_LISTED = 100
 
 
-def with_room(
-    group: TicketGroup, seen: View, choose: Choice
-) -> tuple[range | None, Sequence[Hold]]:
-    """What is chosen to be held, and the overdue holds to expire first.
+class Request(NamedTuple):
+    """How many tickets are wanted, and the terms: a split rule, or the seats that staff name."""
 
-    The longest overdue first, and none that this hold can do without. The refusal is that of the
-    group with all of them expired.
-    """
-
-    def chosen(freed: Sequence[Hold]) -> range | None:
-        claimed = seats.free_runs(seen.claimed, [hold.range for hold in freed])
-        return choose(claimed, group.free + sum(hold.quantity for hold in freed))
-
-    try:
-        return chosen(()), ()
-    except (InsufficientTickets, SplitNotAllowed) as error:
-        refusal: Refusal = error
-    overdue = list(Hold.objects.overdue_of([group.id], seen.now))
-    for count in range(1, len(overdue) + 1):
-        freed = overdue[:count]
-        try:
-            positions = chosen(freed)
-        except (InsufficientTickets, SplitNotAllowed) as error:
-            refusal = error
-            continue
-        for hold in reversed(overdue[: count - 1]):
-            without = [other for other in freed if other is not hold]
-            with suppress(InsufficientTickets, SplitNotAllowed):
-                positions, freed = chosen(without), without
-        return positions, freed
-    raise refusal
+    quantity: int
+    terms: room.Terms
 
 
-def by_rule(group: TicketGroup, quantity: int) -> Choice:
+def by_rule(group: TicketGroup, quantity: int) -> Request:
     """As a marketplace may have them: together, and as the split rule of the group allows."""
-    rule, custom = seats.SplitRule(group.split_rule), group.split_quantities
-
-    def choose(claimed: Sequence[range], free: int) -> range | None:
-        _require(quantity, free)
-        if not seats.allows(rule, quantity, free=free, custom=custom):
-            runs = _free_runs(group, claimed, free)
-            allowed = seats.allowed_quantities(runs, rule=rule, free=free, custom=custom)
-            raise SplitNotAllowed(
-                f"The split rule does not let {quantity} of {free} free tickets go.",
-                allowed_quantities=allowed,
-            )
-        return _together(group, quantity, claimed, free)
-
-    return choose
+    rule = seats.SplitRule(group.split_rule)
+    return Request(quantity, room.Terms(rule, frozenset(group.split_quantities)))
 
 
-def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> Choice:
+def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> Request:
     """As staff may have them: the seats that they name, or any together; no split rule binds them.
 
     Raises InsufficientTickets at once where the group cannot have such seats together.
     """
     if not labels:
-
-        def any_together(claimed: Sequence[range], free: int) -> range | None:
-            _require(quantity, free)
-            return _together(group, quantity, claimed, free)
-
-        return any_together
-
-    missing = [label for label in labels if label not in group.seats]
+        return Request(quantity, room.Terms(seats.SplitRule.ANY))
+    place = {label: position for position, label in enumerate(group.seats)}
+    missing = [label for label in labels if label not in place]
     if missing:
         raise InsufficientTickets(f"The group has no seat {missing[0]} any more.")
-    wanted = sorted(labels, key=group.seats.index)
+    wanted = sorted(labels, key=place.__getitem__)
     positions = seats.find(group.seats, wanted)
     if positions is None:
         raise InsufficientTickets(
             f"Seats {', '.join(wanted)} do not stand together: take each part by itself."
         )
+    return Request(len(wanted), room.Terms(seats.SplitRule.ANY, places=positions))
 
-    def these(claimed: Sequence[range], free: int) -> range | None:
+
+def with_room(
+    group: TicketGroup, seen: claims.View, request: Request
+) -> tuple[range | None, Sequence[Hold]]:
+    """Choose the tickets for a new hold, and the overdue holds that must be expired first.
+
+    `seen` is what the call sees of the locked group. Returns the positions to hold, or None where
+    tickets have no seat numbers, and the holds to expire. If the call can succeed with some of the
+    overdue holds expired it does: the longest overdue go first, and none goes that is not needed.
+
+    Raises InsufficientTickets or SplitNotAllowed as if all overdue holds were expired. The former
+    has as `may_free_at` when the next holds run out with which the same call could succeed, or
+    None if that never happens. The latter lists up to 100 quantities, each of which would succeed
+    now, where need be with overdue holds expired.
+    """
+    rows = seats.rows(group.seats, stride=group.stride)
+    positions = _choice(group, request, rows, seen.claimed, group.free)
+    overdue: Sequence[Hold] = ()
+    if positions is None:
+        waiting = claims.waiting(group, quantity=request.quantity, now=seen.now)
+        fixed = seats.free_runs(seen.claimed, [held.positions for held in waiting.held])
+        stock = room.Stock(group.free, waiting.held, rows, fixed)
+        going = room.to_free(stock, request.quantity, request.terms)
+        last = max((waiting.held[index].expires_at for index in going or ()), default=None)
+        if going is None or last is None or last > seen.now:
+            raise _refusal(group, request, stock, waiting=waiting, may_free_at=last, now=seen.now)
+        freed = [waiting.held[index] for index in going]
+        positions = _choice(
+            group,
+            request,
+            rows,
+            seats.free_runs(seen.claimed, [held.positions for held in freed]),
+            group.free + sum(held.quantity for held in freed),
+        )
+        if positions is None:
+            raise ValueError(f"No room for {request} though {freed} are freed")
+        ids = [held.id for held in freed]
+        overdue = list(Hold.objects.overdue_of([group.id], seen.now).filter(id__in=ids))
+    return positions if group.seats else None, overdue
+
+
+def _choice(
+    group: TicketGroup,
+    request: Request,
+    rows: Sequence[range],
+    claimed: Sequence[range],
+    free: int,
+) -> range | None:
+    """The positions for a request where these are claimed, or None where it must be refused."""
+    quantity, (rule, custom, places) = request
+    if not seats.allows(rule, quantity, free=free, custom=custom):
+        return None
+    if places:
+        return None if seats.overlap(places, claimed) else places
+    runs = seats.free_runs(rows, claimed) if group.seats else [range(free)]
+    neat = seats.SplitRule(group.split_rule)  # a preference, even where the rule does not bind
+    return seats.choose(runs, quantity, rule=neat, custom=group.split_quantities)
+
+
+def _refusal(
+    group: TicketGroup,
+    request: Request,
+    stock: room.Stock,
+    *,
+    waiting: claims.Waiting,
+    may_free_at: datetime | None,
+    now: datetime,
+) -> Refusal:
+    """Why a request is refused, as if all overdue holds were expired."""
+    quantity, (rule, custom, places) = request
+    overdue = [held for held in waiting.held if held.expires_at <= now]
+    later = [held.positions for held in waiting.held if held.expires_at > now]
+    stock = room.Stock(stock.free, overdue, stock.rows, seats.merged([*stock.fixed, *later]))
+    available = group.free + waiting.overdue
+    if places:
         taken = [
             group.seats[position]
-            for position in positions
-            if any(position in block for block in claimed)
+            for block in stock.fixed
+            for position in range(max(block.start, places.start), min(block.stop, places.stop))
         ]
-        if taken:
-            raise InsufficientTickets(
-                f"Not free any more: {', '.join(taken)}. Look again, and choose others.",
-                available=free,
-            )
-        return positions
-
-    return these
-
-
-def _require(quantity: int, free: int) -> None:
-    if quantity > free:
-        raise InsufficientTickets(
-            f"{quantity} tickets were asked for, {free} are free.", available=free
+        text = f"Not free any more: {', '.join(taken)}. Look again, and choose others."
+    elif quantity > available:
+        text = f"{quantity} tickets were asked for, {available} are free."
+    elif not seats.allows(rule, quantity, free=available, custom=custom):
+        allowed = room.allowed(stock, available, request.terms)
+        listed = list(islice(allowed, MOST_LISTED + 1))
+        cut = {"allowed_quantities_cut": True} if len(listed) > MOST_LISTED else {}
+        return SplitNotAllowed(
+            f"The split rule does not let {quantity} of {available} free tickets go.",
+            allowed_quantities=listed[:MOST_LISTED],
+            **cut,
         )
+    else:
+        text = f"{available} tickets are free, but not {quantity} next to each other."
+    return InsufficientTickets(
+        text, available=available, may_free_at=_while_for_sale(may_free_at, waiting.past_at)
+    )
 
 
-def _together(
-    group: TicketGroup, quantity: int, claimed: Sequence[range], free: int
-) -> range | None:
-    runs = _free_runs(group, claimed, free)
-    rule = seats.SplitRule(group.split_rule)
-    positions = seats.choose(runs, quantity, rule=rule, custom=group.split_quantities)
-    if positions is None:
-        raise InsufficientTickets(
-            f"{free} tickets are free, but not {quantity} next to each other.", available=free
-        )
-    return positions if group.seats else None
-
-
-def _free_runs(group: TicketGroup, claimed: Sequence[range], free: int) -> list[range]:
-    return seats.free_runs(seats.rows(group.seats), claimed) if group.seats else [range(free)]
+def _while_for_sale(time: datetime | None, past_at: datetime | None) -> datetime | None:
+    """The time in whole seconds, not earlier than it is; None where the event is past by then."""
+    if time is None:
+        return None
+    whole = time.replace(microsecond=0)
+    if whole < time:
+        whole += timedelta(seconds=1)
+    return None if past_at and past_at <= whole else whole

@@ -60,7 +60,7 @@ def seat_map(group: TicketGroup) -> SeatMap:
                 seats[place] = Seat(label, standing, f"Seat {label}: {standing}, {what}", hold.pk)
     standings = [seat.standing for seat in seats]
     tickets = {standing: standings.count(standing) for standing in STANDINGS}
-    runs = [seats[run.start : run.stop] for run in rows(group.seats)]
+    runs = [seats[run.start : run.stop] for run in rows(group.seats, stride=group.stride)]
     return SeatMap(runs, _parts(tickets), group.quantity)
 
 

@@ -33,12 +33,14 @@ def restock(
     *,
     claims: Sequence[Claim],
     free_only: bool = False,
+    stride: int | None = None,
     now: datetime,
     caller: Caller,
 ) -> bool:
     """Give a locked ticket group the listed seats and quantity, claims kept; say if it changed.
 
-    `claims` are its live ones, read after the lock. Their positions follow their seats. Raises
+    `claims` are its live ones, read after the lock. Their positions follow their seats. `stride` is
+    what staff say of the listed seats; without it `seats.stride_after` decides. Raises
     Contradiction before anything is written.
     """
     labels, total = restocked(
@@ -47,6 +49,7 @@ def restock(
     if (labels, total) == (group.seats, group.quantity):
         return False
     more = total - group.quantity
+    stride = stride or seats.stride_after(group.stride, group.seats, labels)
     numbered = [claim for claim in claims if claim.seats]
     with connection.cursor() as cursor:
         if numbered:
@@ -56,8 +59,8 @@ def restock(
                 (_ASIDE, _ASIDE, group.id),
             )
         cursor.execute(
-            "UPDATE inventory_ticketgroup SET seats = %s, quantity = %s WHERE id = %s",
-            (labels, total, group.id),
+            "UPDATE inventory_ticketgroup SET seats = %s, quantity = %s, stride = %s WHERE id = %s",
+            (labels, total, stride, group.id),
         )
         for claim in numbered:
             place = seats.find(labels, claim.seats)
@@ -68,7 +71,7 @@ def restock(
                 " WHERE broker_id = %s AND global_id = %s",
                 (place.start, place.stop, group.broker_id, claim.global_id),
             )
-    group.seats, group.quantity = labels, total
+    group.seats, group.quantity, group.stride = labels, total, stride
     LedgerEntry.objects.record(
         Effect.STOCKED, group_id=group.id, tickets=more, seats=labels, now=now, caller=caller
     )

@@ -37,10 +37,11 @@ class InsufficientTickets(Refusal):
     title = "Not enough free tickets together"
     meaning = (
         "Fewer tickets are free than asked for, or no free seats next to each other are enough. "
-        "`available` is how many are free. Nothing was held and nothing is remembered: the same "
-        "call is judged afresh later."
+        "`available` is how many are free. `may_free_at` is the earliest time at which holds of "
+        "the ticket group run out so that the call could succeed, and null where it never could. "
+        "Nothing was held and nothing is remembered: the same call is judged afresh later."
     )
-    example: ClassVar[dict[str, Any]] = {"available": 1}
+    example: ClassVar[dict[str, Any]] = {"available": 1, "may_free_at": "2026-11-23T18:04:05Z"}
 
 
 class SplitNotAllowed(Refusal):
@@ -48,6 +49,8 @@ class SplitNotAllowed(Refusal):
     title = "The split rule forbids this quantity"
     meaning = (
         "The ticket group's split rule forbids this quantity for what is free now. "
-        "`allowed_quantities` would be accepted. Nothing was held and nothing is remembered."
+        "`allowed_quantities` are those that would succeed now. They are the 100 smallest where "
+        "there are more, and then `allowed_quantities_cut` is true. Nothing was held and nothing "
+        "is remembered."
     )
     example: ClassVar[dict[str, Any]] = {"allowed_quantities": [2, 4]}

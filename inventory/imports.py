@@ -135,6 +135,7 @@ class ImportRow(models.Model):
     section = models.TextField()
     row = models.TextField()
     seats = ArrayField(models.TextField(), default=list)
+    stride = models.SmallIntegerField(null=True)  # as these seats tell it
     quantity = models.IntegerField()
     split_rule = models.TextField()
     split_quantities = ArrayField(models.IntegerField(), default=list)

@@ -8,10 +8,16 @@ from django.utils import timezone
 from inventory import seat_text
 from inventory.models import Caller, Effect, Event, LedgerEntry, TicketGroup
 from inventory.restock import Claim, Contradiction, restocked
+from inventory.seats import stride_of
 
 
 def put_in(group: TicketGroup, *, caller: Caller) -> None:
-    """Insert a new ticket group that was validated, and its tickets into the ledger."""
+    """Insert a new ticket group that was validated, and its tickets into the ledger.
+
+    Its stride is decided now from its seats, unless it has one already.
+    """
+    if group.stride is None:
+        group.stride = stride_of(group.seats)
     group.save(force_insert=True)
     LedgerEntry.objects.record(
         Effect.STOCKED,

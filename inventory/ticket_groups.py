@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from inventory.seats import SplitRule
+from inventory.seats import STRIDES, SplitRule
 from inventory.transactions import short_transaction
 
 # The ids of the contract: printable ASCII with no space and no slash.
@@ -128,6 +128,18 @@ class TicketGroup(models.Model):
         blank=True,
         help_text="Seat labels in order; empty where tickets have no seat numbers.",
     )
+    stride = models.SmallIntegerField(
+        "seat spacing",
+        choices=[
+            (None, "As the seat numbers say"),
+            (1, "Seats next to each other"),
+            (2, "Every other seat (odd or even row)"),
+        ],
+        null=True,
+        blank=True,
+        help_text="Which seats of this group are neighbours. As the numbers say means every other "
+        "seat where all numbers are odd or all are even.",
+    )
     quantity = models.IntegerField(help_text="All tickets of the group: free, held and sold.")
     split_rule = models.CharField(
         max_length=16,
@@ -209,6 +221,11 @@ class TicketGroup(models.Model):
                 name="ticketgroup_seats_match_quantity",
                 condition=Q(seats__len=0) | Q(seats__len=models.F("quantity")),
                 violation_error_message="There must be as many seats as tickets, or none.",
+            ),
+            models.CheckConstraint(
+                name="ticketgroup_stride_known",
+                condition=Q(stride__in=STRIDES),
+                violation_error_message="Neighbours are one number apart, or two.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_split_quantities_custom",

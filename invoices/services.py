@@ -107,7 +107,7 @@ def _free_again(hold: Hold, group: TicketGroup, seen: claims.View) -> range | No
     own = seats.find(group.seats, hold.seats)
     if own and not seats.overlap(own, seen.claimed):
         return own
-    runs = seats.free_runs(seats.rows(group.seats), seen.claimed)
+    runs = seats.free_runs(seats.rows(group.seats, stride=group.stride), seen.claimed)
     rule = seats.SplitRule(group.split_rule)
     others = seats.choose(runs, hold.quantity, rule=rule, custom=group.split_quantities)
     if others is None:

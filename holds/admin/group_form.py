@@ -44,6 +44,8 @@ class ChangedTicketGroupForm(TicketGroupForm):
             self._clean_changed_stock(cleaned)
         else:
             cleaned["seats"], cleaned["quantity"] = self.locked.seats, self.locked.quantity
+        if "stride" in self.changed_data:
+            self.clean_spacing(cleaned, cleaned.get("seats", []))
         return cleaned
 
     def restocked(self) -> bool:

@@ -97,13 +97,13 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: TicketGroup | None = None) -> Any:
         what = ("broker", "remote_id", *PLACE)
         if obj is None:
-            top: dict[str, Any] = {"fields": (*what, *STOCK)}
+            top: dict[str, Any] = {"fields": (*what, *STOCK, "stride")}
             if request.GET.get("copy"):
                 top["description"] = COPY
             return [(None, top), *self._terms]
         stock = STOCK if seat_text.can_be_read(obj.seats) else ("seat_labels",)
         why = "" if stocking.may_move(obj) else PROMISED
-        top = {"fields": (*what, *stock), "description": why}
+        top = {"fields": (*what, *stock, "stride"), "description": why}
         return [(None, top), *self._terms]
 
     def get_readonly_fields(
@@ -160,6 +160,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
             restock(
                 *(form.locked, obj.seats, obj.quantity),
                 claims=form.claims,
+                stride=obj.stride if "stride" in changed else None,
                 now=clock(),
                 caller=caller(request),
             )

@@ -58,7 +58,7 @@ def add_new(book: Import, after: int, caller: Caller) -> int | None:
 
 def _stock(book: Import, after: int, last: int, count: int, caller: Caller) -> None:
     """Make the groups of the `count` rows `after` one until the `last`, or raise _TakenError."""
-    columns = ", ".join(("remote_id", "event_id", "seats", "quantity", *ALWAYS))
+    columns = ", ".join(("remote_id", "event_id", "seats", "stride", "quantity", *ALWAYS))
     optional = {name: _default(name) for name in OPTIONAL}
     with connection.cursor() as cursor:
         cursor.execute(
@@ -167,6 +167,11 @@ def _change_locked(book: Import, group_ids: list[int], last: int, caller: Caller
         "g.held + g.sold = 0 AND (g.quantity <> b.quantity OR g.seats <> b.seats::varchar[]"
         " AND NOT (g.seats @> b.seats::varchar[] AND g.seats <@ b.seats::varchar[]))"
     )
+    # As seats.stride_after has it; b.stride is what the new list tells.
+    stride = (
+        "(CASE WHEN g.stride IS NULL OR NOT g.seats && b.seats::varchar[] OR b.stride = 1"
+        " THEN b.stride ELSE g.stride END)"
+    )
     with connection.cursor() as cursor:
         cursor.execute(_FEW_ROWS)
         cursor.execute(
@@ -179,6 +184,7 @@ def _change_locked(book: Import, group_ids: list[int], last: int, caller: Caller
                 UPDATE inventory_ticketgroup g
                 SET {facts}, listed = true,
                     seats = CASE WHEN {restocked} THEN b.seats ELSE g.seats END,
+                    stride = CASE WHEN {restocked} THEN {stride} ELSE g.stride END,
                     quantity = CASE WHEN {restocked} THEN b.quantity ELSE g.quantity END,
                     entries = g.entries + ({restocked})::integer
                 FROM batch b JOIN inventory_ticketgroup was ON was.id = b.group_id

@@ -9,12 +9,13 @@ from django.db import connection
 
 from inventory.book import RefusedRow, Row
 from inventory.event_match import Listed
+from inventory.seats import stride_of
 
 Progress = Callable[[str, int, int], None]
 
 # The row's own columns, in the order of `_line`, and those of a refused one.
 STAGED = (
-    *("line", "remote_id", "seats", "quantity", "section", "row", "price"),
+    *("line", "remote_id", "seats", "stride", "quantity", "section", "row", "price"),
     *("split_rule", "split_quantities", "cost", "face_value", "stock_type", "in_hand_on"),
     *("public_notes", "internal_notes", "on_sale"),
 )
@@ -76,7 +77,8 @@ def _line(row: Row, listing: int) -> str:
     quantity, section, name, seats, rule, sizes, price, cost, face_value, *rest = facts
     stock_type, in_hand_on, public, internal, on_sale = rest
     return (
-        f"{row[0]}\t{_own_id(row[1])}\t{_list(seats)}\t{quantity}\t{_text(section)}\t{_text(name)}"
+        f"{row[0]}\t{_own_id(row[1])}\t{_list(seats)}\t{_stride(seats)}\t{quantity}"
+        f"\t{_text(section)}\t{_text(name)}"
         f"\t{price}\t{rule}\t{_list(sizes)}\t{_or_null(cost)}\t{_or_null(face_value)}"
         f"\t{stock_type}\t{_or_null(in_hand_on)}\t{_text(public)}\t{_text(internal)}\t{on_sale}"
         f"\t{listing}\t{_NULL}\t{_NULL}\n"
@@ -85,7 +87,7 @@ def _line(row: Row, listing: int) -> str:
 
 def _refused_line(row: RefusedRow) -> str:
     """A refused row as COPY reads it: the line, the id if it has one, its cells and problems."""
-    nothing = "\t".join(["{}", "0", "", "", _NULL, "", "{}", *[_NULL] * 7])
+    nothing = "\t".join(["{}", _NULL, "0", "", "", _NULL, "", "{}", *[_NULL] * 7])
     cells, problems = _list(row.cells), _list(tuple(map(str, row.problems)))
     return f"{row.line}\t{_own_id(row.remote_id or '')}\t{nothing}\t0\t{cells}\t{problems}\n"
 
@@ -96,6 +98,11 @@ def _own_id(remote_id: str) -> str:
 
 def _or_null(value: object) -> object:
     return _NULL if value is None else value
+
+
+@lru_cache(_REMEMBERED)
+def _stride(seats: tuple[str, ...]) -> object:
+    return _or_null(stride_of(seats))
 
 
 @lru_cache(_REMEMBERED)

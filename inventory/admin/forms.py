@@ -1,5 +1,6 @@
 """Forms of the admin for what a broker has: seats as a broker writes them, and what may change."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -11,7 +12,7 @@ from inventory import seat_text
 from inventory.book.cells import MOST_TICKETS
 from inventory.models import TicketGroup, validate_wire_id
 from inventory.prices import HIGHEST, PriceChange
-from inventory.seats import SplitRule
+from inventory.seats import NEXT_TO_EACH_OTHER, ODD_OR_EVEN, SplitRule, stride_of
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[TicketGroup]
@@ -91,6 +92,20 @@ class TicketGroupForm(ModelForm):
         else:
             cleaned["quantity"] = quantity or count
 
+    def clean_spacing(self, cleaned: dict[str, Any], seats: Sequence[str]) -> None:
+        """Complain where the spacing contradicts these seats; let them decide it where it is open.
+
+        Without seats there is no spacing.
+        """
+        told = stride_of(seats)
+        if cleaned.get("stride") == ODD_OR_EVEN and told == NEXT_TO_EACH_OTHER:
+            self.add_error(
+                "stride",
+                "Odd and even numbers are listed, so that these cannot be every other seat.",
+            )
+        elif not seats or not cleaned.get("stride"):
+            cleaned["stride"] = told
+
 
 class NewTicketGroupForm(TicketGroupForm):
     """Adds a group with its seats, or with a number of tickets that have none."""
@@ -98,6 +113,7 @@ class NewTicketGroupForm(TicketGroupForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         self.clean_stock(cleaned)
+        self.clean_spacing(cleaned, cleaned.get("seats", []))
         return cleaned
 
 
