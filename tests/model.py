@@ -1,11 +1,12 @@
 """The contract as a model: what each call answers, from states and numbers alone.
 
 An answer is a status, a code and the members that the contract names. The code of a success is ""
-or "replayed". Which seats a hold gets is the service's choice, and no matter of the model.
+or "replayed". Which seats a hold gets, and which overdue holds go for it, is the service's choice.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 Answer = tuple[int, str, dict[str, Any]]
@@ -41,6 +42,7 @@ class Model:
     lifetime: int
     now: int = 0
     holds: dict[str, Hold] = field(default_factory=dict)
+    ways: list[tuple[Hold, ...]] = field(default_factory=list)  # holds that may go for the last one
     exceptions: set[tuple[str, str, str]] = field(default_factory=set)  # id, order, reason: open
 
     def free(self, remote_id: str, gone: Collection[Hold] = ()) -> tuple[int, set[int]]:
@@ -70,31 +72,41 @@ class Model:
         self, global_id: str, remote_id: str, quantity: int, *, staff: bool = False
     ) -> Answer:
         overdue = [hold for hold in self.overdue() if hold.remote_id == remote_id]
-        for count in range(len(overdue) + 1):
-            answer = self.judged(remote_id, quantity, gone := overdue[:count], staff=staff)
-            if answer[0] == 201:
-                for spared in overdue[: count - 1][::-1]:
-                    fewer = [hold for hold in gone if hold is not spared]
-                    does = self.judged(remote_id, quantity, fewer, staff=staff)[0] == 201
-                    gone = fewer if does else gone
-                self.expire(gone)
-                self.holds[global_id] = Hold(
-                    remote_id, quantity, self.now + self.lifetime, "held", by_staff=staff
-                )
-                break
-        return answer
-
-    def judged(
-        self, remote_id: str, quantity: int, gone: Collection[Hold], *, staff: bool = False
-    ) -> Answer:
-        group, (free, _) = self.groups[remote_id], self.free(remote_id, gone)
-        if quantity <= free and not staff and not group.allows(quantity, free):
-            sizes = [size for size in range(1, free + 1) if group.allows(size, free)]
-            allowed = [size for size in sizes if self.fits(remote_id, size, gone)]
+        self.ways = self.ways_among(overdue, remote_id, quantity, staff=staff)
+        if self.ways:
+            self.holds[global_id] = Hold(
+                remote_id, quantity, self.now + self.lifetime, "held", by_staff=staff
+            )
+            return 201, "", {}
+        free, _ = self.free(remote_id, overdue)
+        if quantity <= free and not staff and not self.groups[remote_id].allows(quantity, free):
+            sizes = range(1, free + 1)
+            allowed = [size for size in sizes if self.ways_among(overdue, remote_id, size)]
             return 409, "split_not_allowed", {"allowed_quantities": allowed}
-        if not self.fits(remote_id, quantity, gone):
-            return 409, "insufficient_tickets", {"available": free}
-        return 201, "", {}
+        members = {"available": free, "may_free_at": self.next(remote_id, quantity, staff=staff)}
+        return 409, "insufficient_tickets", members
+
+    def ways_among(
+        self, holds: Sequence[Hold], remote_id: str, quantity: int, *, staff: bool = False
+    ) -> list[tuple[Hold, ...]]:
+        """Every set of these holds with which gone the call would succeed, smaller ones first."""
+        group = self.groups[remote_id]
+        return [
+            gone
+            for count in range(len(holds) + 1)
+            for gone in combinations(holds, count)
+            if self.fits(remote_id, quantity, gone)
+            and (staff or group.allows(quantity, self.free(remote_id, gone)[0]))
+        ]
+
+    def next(self, remote_id: str, quantity: int, *, staff: bool) -> Hold | None:
+        """The hold whose end is the first after which the call could succeed."""
+        held = [h for h in self.holds.values() if (h.remote_id, h.state) == (remote_id, "held")]
+        held.sort(key=lambda hold: hold.expires)
+        for count, hold in enumerate(held, start=1):
+            if self.ways_among(held[:count], remote_id, quantity, staff=staff):
+                return hold
+        return None
 
     def release(self, global_id: str) -> Answer:
         hold = self.holds.get(global_id) or Hold(state="held")

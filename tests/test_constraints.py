@@ -103,6 +103,7 @@ REFUSED = {
     "ticketgroup_split_quantities_positive": """
         UPDATE inventory_ticketgroup SET split_rule = 'custom', split_quantities = '{2, 0}'""",
     "ticketgroup_split_rule_known": "UPDATE inventory_ticketgroup SET split_rule = 'some'",
+    "ticketgroup_stride_known": "UPDATE inventory_ticketgroup SET stride = 3",
     "ticketgroup_stock_type_known": "UPDATE inventory_ticketgroup SET stock_type = 'PIGEON'",
 }
 

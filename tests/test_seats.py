@@ -1,6 +1,8 @@
 """Seat choice and split rules by their properties, judged by a search through every sale."""
 
+import time
 from functools import cache
+from itertools import combinations_with_replacement, islice
 
 import pytest
 from hypothesis import given, settings
@@ -13,9 +15,13 @@ from inventory.seats import (
     choose,
     find,
     free_runs,
+    merged,
     overlap,
+    reachable,
     rows,
     stranded,
+    stride_after,
+    stride_of,
 )
 
 Runs = list[range]
@@ -137,7 +143,7 @@ def test_allowed_quantities_are_those_that_a_hold_would_get(runs: Runs, rule: Ru
     free = sum(map(len, runs))
     allowed = allowed_quantities(runs, rule=rule[0], free=free, custom=rule[1])
 
-    assert allowed == [
+    assert list(allowed) == [
         quantity
         for quantity in range(1, free + 1)
         if allows(rule[0], quantity, free=free, custom=rule[1]) and placements(runs, quantity)
@@ -196,6 +202,69 @@ def test_rows_are_the_runs_of_adjacent_labels(labels: list[str], runs: list[list
     assert [[labels[position] for position in run] for run in rows(labels)] == runs
 
 
+@pytest.mark.parametrize(
+    ("labels", "stride", "runs"),
+    [
+        (["7", "9"], 1, [["7"], ["9"]]),
+        (["7", "9"], 2, [["7", "9"]]),
+        (["7", "9"], None, [["7", "9"]]),
+        (["7", "8", "9"], 1, [["7", "8", "9"]]),
+        (["5"], None, [["5"]]),
+        (["A", "B"], None, [["A", "B"]]),
+        (["A1", "A3", "aisle"], 1, [["A1"], ["A3", "aisle"]]),
+    ],
+)
+def test_rows_go_by_the_stride_of_the_group(
+    labels: list[str], stride: int | None, runs: list[list[str]]
+) -> None:
+    assert [[labels[place] for place in run] for run in rows(labels, stride=stride)] == runs
+
+
+@pytest.mark.parametrize(
+    ("labels", "stride"),
+    [
+        ("", None),
+        ("7", None),
+        ("A B C", None),
+        ("7 aisle", None),
+        ("7 9", 2),
+        ("8 4 2", 2),
+        ("A1 A3 B5", 2),
+        ("7 8", 1),
+        ("1 3 4", 1),
+    ],
+)
+def test_stride_is_what_the_numbers_tell(labels: str, stride: int | None) -> None:
+    assert stride_of(labels.split()) == stride
+
+
+@pytest.mark.parametrize(
+    ("before", "stride", "after", "becomes"),
+    [
+        ("7 8 9", 1, "7 9", 1),  # 8 is gone, and they are still not neighbours
+        ("7 8 9", 1, "7", 1),
+        ("7", 1, "7 9", 1),  # as before 8 and 9 were gone
+        ("7 9 11", 2, "7 11", 2),
+        ("7 9 11", 2, "7 9 11 13", 2),
+        ("7 9 11", 2, "7 8 9", 1),
+        ("7 8 9", 1, "8 10 12", 1),  # a seat of it stays
+        ("7 8 9", 1, "1 3 5", 2),  # another row
+        ("7 9 11", 2, "1 2 3", 1),
+        ("7", None, "7 9", 2),  # nothing was known before
+        ("7", None, "7 8", 1),
+        ("", None, "7 9", 2),
+        ("", None, "7", None),
+        ("7 8", 1, "", None),
+        ("7 9", 2, "21", None),
+        ("A B", None, "A", None),
+    ],
+)
+def test_stride_stays_unless_the_seats_are_others(
+    before: str, stride: int | None, after: str, becomes: int | None
+) -> None:
+    assert stride_after(stride, before.split(), after.split()) == becomes
+
+
 @searched
 @given(st.lists(st.text(max_size=4), max_size=8))
 def test_rows_cover_any_labels_once_and_in_order(labels: list[str]) -> None:
@@ -220,6 +289,38 @@ def test_free_runs_are_what_nobody_has_taken(runs: Runs, taken: Runs) -> None:
         assert run
         assert run.start - 1 not in left or any(run.start == whole.start for whole in runs)
         assert run.stop not in left or any(run.stop == whole.stop for whole in runs)
+
+
+@searched
+@given(taken_ranges)
+def test_merged_ranges_have_the_same_positions_and_a_gap_between_each_two(taken: Runs) -> None:
+    apart = merged(taken)
+
+    assert [place for run in apart for place in run] == sorted({p for run in taken for p in run})
+    assert all(apart)
+    assert not {run.stop for run in apart} & {run.start for run in apart}
+
+
+@searched
+@given(st.sets(st.integers(1, 12), max_size=3), st.integers(0, 12))
+def test_reachable_are_the_sums_of_any_number_of_each_size(sizes: set[int], most: int) -> None:
+    sums = {sum(some) for n in range(most + 1) for some in combinations_with_replacement(sizes, n)}
+
+    assert reachable(sizes, most) == sum(1 << number for number in sums if number <= most)
+
+
+@pytest.mark.parametrize("rule", SplitRule)
+def test_largest_groups_take_no_time(rule: SplitRule) -> None:
+    custom = range(2, 100_000, 100)
+    general, apart = [range(100_000)], [range(seat, seat + 2) for seat in range(0, 1500, 3)]
+    begun = time.process_time()
+    for runs in (general, apart, [range(1000)]):
+        free = sum(map(len, runs))
+        choose(runs, 1, rule=rule, custom=custom)
+        list(islice(allowed_quantities(runs, rule=rule, free=free, custom=custom), 101))
+        free_runs(runs, [range(seat, seat + 1) for seat in range(0, 1000, 2)])
+    rows([str(seat) for seat in range(1000)])
+    assert time.process_time() - begun < 0.5  # it was a minute for a custom rule of 50 sizes
 
 
 @searched

@@ -1,8 +1,9 @@
 """Random calls, a moving clock and the sweep against a model of the contract."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -113,8 +114,7 @@ class Marketplace(RuleBasedStateMachine):
 
     def hold_what_may_be_held(self, step: Step) -> None:
         gone = [hold for hold in self.model.overdue() if hold.remote_id == step.remote_id]
-        judged = [self.model.judged(step.remote_id, size, gone)[0] for size in range(1, 7)]
-        sizes = [size for size, status in enumerate(judged, start=1) if status == 201]
+        sizes = [n for n in range(1, 7) if self.model.ways_among(gone, step.remote_id, n)]
         unused = [each for each in GLOBAL_IDS if each not in self.model.holds]
         if sizes and unused:
             self.place(step.remote_id, sizes[step.quantity % len(sizes)], unused[0])
@@ -130,7 +130,7 @@ class Marketplace(RuleBasedStateMachine):
             self.place(hold.remote_id, hold.quantity, step.global_id)
 
     def place(self, remote_id: str, quantity: int, global_id: str) -> None:
-        expected = self.model.hold(global_id, remote_id, quantity)
+        expected = self.timed(self.model.hold(global_id, remote_id, quantity))
         answer = self.api.hold(self.groups[remote_id], quantity, global_id)
         assert told(answer, expected) == expected
         if answer.status_code == 201:
@@ -187,13 +187,13 @@ class Marketplace(RuleBasedStateMachine):
         """The global id under which staff get what the model says; empty where they do not."""
         group = self.groups[step.remote_id]
         asked = Wanted(new_global_id(), self.broker.id, group.id, step.quantity)
-        status, _, members = self.model.place(
-            asked.global_id, step.remote_id, step.quantity, staff=True
+        status, _, members = self.timed(
+            self.model.place(asked.global_id, step.remote_id, step.quantity, staff=True)
         )
         if status != 201:
             with pytest.raises(InsufficientTickets) as caught:
                 take(asked)
-            assert caught.value.members == members
+            assert told_to_staff(caught.value.members) == members
             return ""
         self.take(asked.global_id, {"seats": take(asked).seats})
         return asked.global_id
@@ -216,6 +216,8 @@ class Marketplace(RuleBasedStateMachine):
     def take(self, global_id: str, body: dict[str, Any]) -> None:
         """Give the model the seats that were answered: free before, and next to each other."""
         hold = self.model.holds[global_id]
+        if hold.state == "held":
+            self.expire_for_it()
         others = Model(self.model.groups, 0, holds={**self.model.holds})
         del others.holds[global_id]
         seats = [int(seat) for seat in body["seats"]]
@@ -225,6 +227,25 @@ class Marketplace(RuleBasedStateMachine):
         else:
             assert seats == []
         hold.seats = seats
+
+    def expire_for_it(self) -> None:
+        """Expire in the model what the service has expired: enough for the hold, and no more."""
+        rows = Hold.objects.filter(broker=self.broker, state="expired")
+        gone = {self.model.holds[each] for each in rows.values_list("global_id", flat=True)}
+        gone = {hold for hold in gone if hold.state == "held"}
+        able = [set(way) for way in self.model.ways]
+        assert gone in able
+        assert not any(way < gone for way in able)
+        self.model.expire(gone)
+
+    def timed(self, expected: Answer) -> Answer:
+        """The same answer, with the time at which the hold ends that it names."""
+        status, code, members = expected
+        if hold := members.get("may_free_at"):
+            found = next(each for each, one in self.model.holds.items() if one is hold)
+            row = Hold.objects.get(broker=self.broker, global_id=found)
+            members = {**members, "may_free_at": whole(row.expires_at)}
+        return status, code, members
 
     @invariant()
     def holds_stand_where_the_model_says(self) -> None:
@@ -256,6 +277,17 @@ class Marketplace(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert list(differences()) == []
+
+
+def whole(time: Any) -> str:
+    """A time as an answer has it, in whole seconds and not earlier than it is."""
+    seconds = math.ceil(time.timestamp())
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def told_to_staff(members: dict[str, Any]) -> dict[str, Any]:
+    time = members["may_free_at"]
+    return {**members, "may_free_at": time and whole(time)}
 
 
 def told(answer: "Response", expected: Answer) -> Answer:

@@ -26,6 +26,7 @@ STATEMENTS = {
     "lock": r"SELECT [a-z_, ]+ FROM inventory_ticketgroup WHERE .* FOR NO KEY UPDATE",
     "limits after": r"SELECT set_config\('statement_timeout', '4s', true\)",
     "look": r"SELECT clock_timestamp\(\), .* FROM inventory_broker .* holds_hold .*",
+    "waiting": r"SELECT id, .* FROM \( SELECT id, .* FROM holds_hold .*",
     "overdue": r'SELECT .* FROM "holds_hold" WHERE .* ORDER BY "holds_hold"."expires_at" ASC, .*',
     "claim": r"INSERT INTO holds_hold .*",
     "change": r"UPDATE holds_hold SET .*",
@@ -99,7 +100,7 @@ def test_hold_replayed(api: Api, bring_to: BringTo, heard: Heard) -> None:
 
 
 def test_hold_refused(api: Api, group: TicketGroup, heard: Heard) -> None:
-    assert heard(lambda: api.hold(group, 9, "g-1")) == [*LOCKED, ["overdue"], ["rollback"]]
+    assert heard(lambda: api.hold(group, 9, "g-1")) == [*LOCKED, ["waiting"], ["rollback"]]
 
 
 def test_hold_of_what_is_not_for_sale(api: Api, group: TicketGroup, heard: Heard) -> None:
@@ -118,6 +119,7 @@ def test_hold_that_needs_overdue_tickets(
 
     assert heard(lambda: api.hold(group, 6, "g-9")) == [
         *LOCKED,
+        ["waiting"],
         ["overdue"],
         [*["change", "count"] * overdue, "claim", "count"],
         ["commit"],
