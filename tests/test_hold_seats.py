@@ -1,5 +1,7 @@
 """Which seats a hold gets, and which quantities a split rule lets go: through the call itself."""
 
+import time
+
 import pytest
 
 from inventory.models import TicketGroup
@@ -156,6 +158,42 @@ def test_allowed_quantity_that_fits_nowhere_is_insufficient(api: Api, group: Tic
 
     answer = api.hold(group, 5, "g-1").json()
     assert (answer["code"], answer["available"]) == ("insufficient_tickets", 5)
+
+
+@pytest.mark.parametrize(
+    ("rule", "listed", "cut"),
+    [
+        ({"split_rule": "pairs"}, [*range(2, 202, 2)], True),
+        ({"split_rule": "custom", "split_quantities": [*range(2, 102)]}, [*range(2, 102)], None),
+        ({"split_rule": "custom", "split_quantities": [*range(2, 103)]}, [*range(2, 102)], True),
+    ],
+)
+def test_no_more_than_100_allowed_quantities_are_listed(
+    api: Api, unchanged: Unchanged, rule: dict[str, object], listed: list[int], cut: bool | None
+) -> None:
+    group = TicketGroupFactory(broker=api.broker, seats=[], quantity=100_000, **rule)
+    with unchanged():
+        answer = api.hold(group, 1, "g-1").json()
+
+    assert answer["allowed_quantities"] == listed
+    assert answer.get("allowed_quantities_cut") is cut
+
+
+def test_largest_group_of_many_sizes_is_answered_at_once(api: Api, unchanged: Unchanged) -> None:
+    group = TicketGroupFactory(
+        broker=api.broker,
+        seats=[],
+        quantity=100_000,
+        split_rule="custom",
+        split_quantities=[*range(3, 100_003, 100)],
+    )
+    api.hold(group, 3, "g-0")
+    begun = time.process_time()
+    with unchanged():
+        assert api.hold(group, 1, "g-1").json()["allowed_quantities_cut"]
+    assert api.hold(group, 103, "g-1").status_code == 201
+
+    assert time.process_time() - begun < 1  # it took longer than a call may
 
 
 def test_group_of_one_sells_its_one(api: Api) -> None:

@@ -102,6 +102,50 @@ def test_counted_tickets_of_overdue_holds_are_freed_as_needed(
     assert states() == {"g-1": "expired", "g-2": "expired", "g-3": "held", "g-4": "held"}
 
 
+@pytest.mark.parametrize("seats", [["1", "2", "3", "4"], []])
+def test_overdue_hold_that_would_do_alone_is_found_among_others(
+    api: Api, database_clock: DatabaseClock, seats: list[str]
+) -> None:
+    group = TicketGroupFactory(broker=api.broker, seats=seats, quantity=4)
+    for number, quantity in enumerate([1, 2, 1]):
+        api.hold(group, quantity, f"g-{number}")
+        database_clock.move(1)
+    TicketGroup.objects.update(split_rule="none")
+    database_clock.move(900)
+
+    assert api.hold(group, 2, "g-9").json()["seats"] == seats[1:3]
+    assert states() == {"g-0": "held", "g-1": "expired", "g-2": "held", "g-9": "held"}
+
+
+def test_overdue_hold_goes_too_where_one_ticket_would_be_left(
+    api: Api, database_clock: DatabaseClock
+) -> None:
+    group = TicketGroupFactory(broker=api.broker, seats=["1", "2", "3", "4", "5"])
+    api.hold(group, 4, "g-0")
+    api.hold(group, 1, "g-1")
+    TicketGroup.objects.update(split_rule="never_leave_one")
+    database_clock.move(900)
+
+    assert api.hold(group, 3, "g-9").json()["seats"] == ["1", "2", "3"]
+    assert states() == {"g-0": "expired", "g-1": "expired", "g-9": "held"}
+
+
+def test_allowed_quantities_count_on_any_of_the_overdue_holds(
+    api: Api, database_clock: DatabaseClock, unchanged: Unchanged
+) -> None:
+    group = TicketGroupFactory(broker=api.broker, seats=[], quantity=9)
+    for number, quantity in enumerate([1, 3]):
+        api.hold(group, quantity, f"g-{number}")
+    TicketGroup.objects.update(split_rule="none")
+    database_clock.move(900)
+    with unchanged():
+        answer = api.hold(group, 7, "g-8").json()
+    assert answer["allowed_quantities"] == [5, 6, 8, 9]
+
+    assert api.hold(group, 6, "g-9").status_code == 201
+    assert states() == {"g-0": "expired", "g-1": "held", "g-9": "held"}
+
+
 def test_refused_hold_frees_no_overdue_hold(
     api: Api, bring_to: BringTo, unchanged: Unchanged
 ) -> None:
