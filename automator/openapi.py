@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from automator import problems
 from automator.problems import Problem
-from holds.finding import MOST_LISTED
+from holds.room import MOST_LISTED
 from inventory.models import WIRE_ID
 
 PROBLEM_SCHEMA = {

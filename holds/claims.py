@@ -15,12 +15,10 @@ from django.db import IntegrityError, connection
 from psycopg.types.range import Range
 
 from holds.models import BY_HAND, Hold, State
-from holds.room import Held
+from holds.room import MOST_LISTED, Held
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
 from inventory.transactions import one_trip
 
-# Of a size in general admission: one more than the quantities that a refusal lists.
-MOST_OF_A_SIZE = 101
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -143,34 +141,53 @@ class Waiting(NamedTuple):
     past_at: datetime | None
 
 
-def waiting(group: TicketGroup, *, quantity: int, now: datetime) -> Waiting:
+_HELD = """
+    SELECT id, quantity, positions, expires_at FROM holds_hold
+    WHERE group_id = %(group)s AND state = 'held'
+"""
+_FIRST_OF_EACH_SIZE = f"""
+    SELECT * FROM (
+        SELECT *, row_number() OVER (PARTITION BY quantity ORDER BY expires_at, id) AS nth
+        FROM ({_HELD}) held) held
+    WHERE nth <= %(listed)s OR (nth - 1) * quantity < %(most)s
+"""  # noqa: S608  no outside text in it
+
+
+def waiting(group: TicketGroup, *, quantity: int, exact: bool, now: datetime) -> Waiting:
     """Read the held holds of a locked group that can matter to a call for `quantity` tickets.
 
-    Of numbered seats these are all. In general admission one hold is as good as another of its
-    size, so that of each size only as many are read as could make up the quantity and two more,
-    but as many as a refusal lists quantities.
+    Of numbered seats these are all. In general admission any ticket will do, so that the first
+    holds to expire are enough: as many as tickets are wanted, and two more, where one must not be
+    left. Where just an `exact` number of tickets may be freed, that many of each size are read. A
+    refusal that lists allowed quantities needs as many as it lists.
     """
+    listed = MOST_LISTED + 2
+    most = max(min(quantity, group.quantity) + 2, listed)
+    counted = not group.seats
+    held = _FIRST_OF_EACH_SIZE if counted and exact else _HELD
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT id, quantity, lower(positions), upper(positions), expires_at, overdue,
-                (SELECT past_at FROM inventory_event WHERE id = %s)
-            FROM (
-                SELECT id, quantity, positions, expires_at,
-                    coalesce(sum(quantity) FILTER (WHERE expires_at <= %s) OVER (), 0) AS overdue,
-                    row_number() OVER (PARTITION BY quantity ORDER BY expires_at, id) AS nth
-                FROM holds_hold WHERE group_id = %s AND state = 'held') held
-            WHERE positions IS NOT NULL OR nth <= %s OR (nth - 1) * quantity < %s
-            ORDER BY expires_at, id
-            """,
-            (group.event_id, now, group.id, MOST_OF_A_SIZE, min(quantity, group.quantity) + 2),
+            f"""
+            SELECT id, quantity, lower(positions), upper(positions), expires_at,
+                (SELECT coalesce(sum(quantity), 0) FROM ({_HELD}) late WHERE expires_at <= %(now)s),
+                (SELECT past_at FROM inventory_event WHERE id = %(event)s)
+            FROM ({held}) held ORDER BY expires_at, id LIMIT %(limit)s
+            """,  # noqa: S608  no outside text in it
+            {
+                "group": group.id,
+                "event": group.event_id,
+                "now": now,
+                "listed": listed,
+                "most": most,
+                "limit": most if counted and not exact else None,
+            },
         )
         rows = cursor.fetchall()
-    held = [
-        Held(id_, tickets, range(start or 0, stop or 0), expires_at)
-        for id_, tickets, start, stop, expires_at, *_ in rows
+    read = [
+        Held(number, tickets, range(start or 0, stop or 0), expires_at)
+        for number, tickets, start, stop, expires_at, *_ in rows
     ]
-    return Waiting(held, *(rows[0][5:] if rows else (0, None)))
+    return Waiting(read, *(rows[0][5:] if rows else (0, None)))
 
 
 def clock() -> datetime:

@@ -11,9 +11,6 @@ from inventory import seats
 from inventory.errors import InsufficientTickets, Refusal, SplitNotAllowed
 from inventory.models import TicketGroup
 
-# How many allowed quantities a refusal lists.
-MOST_LISTED = 100
-
 
 class Request(NamedTuple):
     """How many tickets are wanted, and the terms: a split rule, or the seats that staff name."""
@@ -66,7 +63,8 @@ def with_room(
     positions = _choice(group, request, rows, seen.claimed, group.free)
     overdue: Sequence[Hold] = ()
     if positions is None:
-        waiting = claims.waiting(group, quantity=request.quantity, now=seen.now)
+        exact = request.terms.rule == seats.SplitRule.NONE
+        waiting = claims.waiting(group, quantity=request.quantity, exact=exact, now=seen.now)
         fixed = seats.free_runs(seen.claimed, [held.positions for held in waiting.held])
         stock = room.Stock(group.free, waiting.held, rows, fixed)
         going = room.to_free(stock, request.quantity, request.terms)
@@ -132,11 +130,11 @@ def _refusal(
         text = f"{quantity} tickets were asked for, {available} are free."
     elif not seats.allows(rule, quantity, free=available, custom=custom):
         allowed = room.allowed(stock, available, request.terms)
-        listed = list(islice(allowed, MOST_LISTED + 1))
-        cut = {"allowed_quantities_cut": True} if len(listed) > MOST_LISTED else {}
+        listed = list(islice(allowed, room.MOST_LISTED + 1))
+        cut = {"allowed_quantities_cut": True} if len(listed) > room.MOST_LISTED else {}
         return SplitNotAllowed(
             f"The split rule does not let {quantity} of {available} free tickets go.",
-            allowed_quantities=listed[:MOST_LISTED],
+            allowed_quantities=listed[: room.MOST_LISTED],
             **cut,
         )
     else:

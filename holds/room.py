@@ -14,6 +14,9 @@ from typing import NamedTuple
 
 from inventory.seats import SplitRule, allowed_quantities, allows, free_runs
 
+# How many allowed quantities a refusal lists.
+MOST_LISTED = 100
+
 
 class Held(NamedTuple):
     """A hold that has not been invoiced; `positions` are empty where tickets have no numbers."""
@@ -71,8 +74,8 @@ def allowed(stock: Stock, available: int, terms: Terms) -> Iterator[int]:
     """The quantities that could go if any of the held ones were freed, from the smallest on.
 
     `available` is how many tickets would be free if all of them were. Each quantity is looked for
-    when it is asked for. In general admission `stock.held` needs no more holds of a size than
-    quantities are asked for.
+    when it is asked for. In general admission `stock.held` need not be complete: no more holds of
+    a size matter, or of any size unless the rule is all together, than quantities are asked for.
     """
     runs = free_runs(stock.rows, stock.fixed) if stock.rows else [range(available)]
     match terms.rule:
@@ -124,12 +127,23 @@ def _but_one_more(sizes: Sequence[int], need: int) -> list[int] | None:
 
 
 def _shortest_exactly(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Indexes of sizes that make just `need`, from the shortest beginning of them that can."""
+    """Indexes of sizes that make just `need`, from the shortest beginning of them that can.
+
+    That is seldom much longer than the shortest one whose sum is large enough, so the search
+    begins there, in steps that double.
+    """
     if _exactly(sizes, need) is None:
         return None
-    counts = range(len(sizes) + 1)
-    count = bisect_left(counts, True, key=lambda count: _exactly(sizes[:count], need) is not None)  # noqa: FBT003
-    return _exactly(sizes[:count], need)
+
+    def can(count: int) -> bool:
+        return _exactly(sizes[:count], need) is not None
+
+    low = bisect_left(list(accumulate(sizes, initial=0)), need)
+    step = 0
+    while not can(low + step):
+        step = 2 * step + 1
+    counts = range(low + step // 2, low + step)
+    return _exactly(sizes[: counts.start + bisect_left(counts, 1, key=can)], need)
 
 
 def _exactly(sizes: Sequence[int], need: int) -> list[int] | None:

@@ -104,12 +104,12 @@ def test_split_rule_is_looked_at(
         database_clock.stop(START + timedelta(minutes=minute))
         api.hold(group, quantity, f"g-{minute}")
     with unchanged():
-        for rule, quantity, minute in [
+        cases: list[tuple[str, int, int | None]] = [
             *(("any", 2, 15), ("never_leave_one", 2, 16), ("pairs", 2, 15), ("pairs", 3, None)),
             *(("none", 3, 15), ("none", 2, 16), ("none", 1, 17), ("none", 6, 17)),
-        ]:
-            with_rule = {"split_rule": rule}
-            TicketGroup.objects.update(**with_rule)
+        ]
+        for rule, quantity, minute in cases:
+            TicketGroup.objects.update(split_rule=rule)
             assert asked(api, group, quantity) == (minute and f"2026-11-24T12:{minute}:00Z")
         TicketGroup.objects.update(split_rule="any")
 
@@ -142,8 +142,11 @@ def test_of_many_holds_without_seat_numbers_only_those_that_matter_are_read(
             (group.id,),
         )
     now = claims.clock()
-    for quantity, singles, pairs in [(2, 101, 101), (400, 402, 201), (10**18, 1500, 1500)]:
-        read = claims.waiting(group, quantity=quantity, now=now)
+    for exact, quantity, singles, pairs in [
+        *((True, 2, 102, 102), (True, 400, 402, 201), (True, 10**18, 1500, 1500)),
+        *((False, 2, 51, 51), (False, 400, 201, 201), (False, 10**18, 1500, 1500)),
+    ]:
+        read = claims.waiting(group, quantity=quantity, exact=exact, now=now)
         sizes = [held.quantity for held in read.held]
         assert (sizes.count(1), sizes.count(2)) == (singles, pairs)
         assert (read.overdue, read.past_at) == (2250, group.event.past_at)

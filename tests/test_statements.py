@@ -26,7 +26,7 @@ STATEMENTS = {
     "lock": r"SELECT [a-z_, ]+ FROM inventory_ticketgroup WHERE .* FOR NO KEY UPDATE",
     "limits after": r"SELECT set_config\('statement_timeout', '4s', true\)",
     "look": r"SELECT clock_timestamp\(\), .* FROM inventory_broker .* holds_hold .*",
-    "waiting": r"SELECT id, .* FROM \( SELECT id, .* FROM holds_hold .*",
+    "waiting": r"SELECT id, .* FROM \( .* FROM holds_hold .* ORDER BY expires_at, id LIMIT .*",
     "overdue": r'SELECT .* FROM "holds_hold" WHERE .* ORDER BY "holds_hold"."expires_at" ASC, .*',
     "claim": r"INSERT INTO holds_hold .*",
     "change": r"UPDATE holds_hold SET .*",

@@ -167,7 +167,7 @@ def _change_locked(book: Import, group_ids: list[int], last: int, caller: Caller
         "g.held + g.sold = 0 AND (g.quantity <> b.quantity OR g.seats <> b.seats::varchar[]"
         " AND NOT (g.seats @> b.seats::varchar[] AND g.seats <@ b.seats::varchar[]))"
     )
-    # As seats.stride_after has it; b.stride is what the new list tells.
+    # The same rule as seats.stride_after. b.stride is what the new list tells.
     stride = (
         "(CASE WHEN g.stride IS NULL OR NOT g.seats && b.seats::varchar[] OR b.stride = 1"
         " THEN b.stride ELSE g.stride END)"
