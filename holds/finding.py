@@ -13,16 +13,16 @@ from inventory.models import TicketGroup
 
 
 class Request(NamedTuple):
-    """How many tickets are wanted, and the terms: a split rule, or the seats that staff name."""
+    """How many tickets are wanted, and which of them may go."""
 
     quantity: int
-    terms: room.Terms
+    conditions: room.Conditions
 
 
 def by_rule(group: TicketGroup, quantity: int) -> Request:
     """As a marketplace may have them: together, and as the split rule of the group allows."""
     rule = seats.SplitRule(group.split_rule)
-    return Request(quantity, room.Terms(rule, frozenset(group.split_quantities)))
+    return Request(quantity, room.Conditions(rule, frozenset(group.split_quantities)))
 
 
 def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> Request:
@@ -31,7 +31,7 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> R
     Raises InsufficientTickets at once where the group cannot have such seats together.
     """
     if not labels:
-        return Request(quantity, room.Terms(seats.SplitRule.ANY))
+        return Request(quantity, room.Conditions(seats.SplitRule.ANY))
     place = {label: position for position, label in enumerate(group.seats)}
     missing = [label for label in labels if label not in place]
     if missing:
@@ -42,7 +42,7 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> R
         raise InsufficientTickets(
             f"Seats {', '.join(wanted)} do not stand together: take each part by itself."
         )
-    return Request(len(wanted), room.Terms(seats.SplitRule.ANY, places=positions))
+    return Request(len(wanted), room.Conditions(seats.SplitRule.ANY, places=positions))
 
 
 def with_room(
@@ -55,19 +55,19 @@ def with_room(
     overdue holds expired it does: the longest overdue go first, and none goes that is not needed.
 
     Raises InsufficientTickets or SplitNotAllowed as if all overdue holds were expired. The former
-    has as `may_free_at` when the next holds run out with which the same call could succeed, or
-    None if that never happens. The latter lists up to 100 quantities, each of which would succeed
-    now, where need be with overdue holds expired.
+    has `may_free_at`: the time from which the same call could succeed because other holds have run
+    out, or None if there is none. The latter has `allowed_quantities`: the 100 smallest of those
+    that would succeed now, if need be with overdue holds expired.
     """
     rows = seats.rows(group.seats, stride=group.stride)
     positions = _choice(group, request, rows, seen.claimed, group.free)
     overdue: Sequence[Hold] = ()
     if positions is None:
-        exact = request.terms.rule == seats.SplitRule.NONE
+        exact = request.conditions.rule == seats.SplitRule.NONE
         waiting = claims.waiting(group, quantity=request.quantity, exact=exact, now=seen.now)
         fixed = seats.free_runs(seen.claimed, [held.positions for held in waiting.held])
         stock = room.Stock(group.free, waiting.held, rows, fixed)
-        going = room.to_free(stock, request.quantity, request.terms)
+        going = room.to_free(stock, request.quantity, request.conditions)
         last = max((waiting.held[index].expires_at for index in going or ()), default=None)
         if going is None or last is None or last > seen.now:
             raise _refusal(group, request, stock, waiting=waiting, may_free_at=last, now=seen.now)
@@ -80,7 +80,7 @@ def with_room(
             group.free + sum(held.quantity for held in freed),
         )
         if positions is None:
-            raise ValueError(f"No room for {request} though {freed} are freed")
+            raise ValueError(f"No room for {request} in ticket group {group.id}")
         ids = [held.id for held in freed]
         overdue = list(Hold.objects.overdue_of([group.id], seen.now).filter(id__in=ids))
     return positions if group.seats else None, overdue
@@ -129,7 +129,7 @@ def _refusal(
     elif quantity > available:
         text = f"{quantity} tickets were asked for, {available} are free."
     elif not seats.allows(rule, quantity, free=available, custom=custom):
-        allowed = room.allowed(stock, available, request.terms)
+        allowed = room.allowed(stock, available, request.conditions)
         listed = list(islice(allowed, room.MOST_LISTED + 1))
         cut = {"allowed_quantities_cut": True} if len(listed) > room.MOST_LISTED else {}
         return SplitNotAllowed(

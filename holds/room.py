@@ -30,9 +30,9 @@ class Held(NamedTuple):
 class Stock(NamedTuple):
     """The tickets of a group as a hold finds them.
 
-    `free` is how many nobody has claimed. `held` are holds that might be freed, and the order of
-    preference. `rows` are the runs of all seats whatever of them is claimed, and `fixed` the
-    claimed positions that stay claimed; both are empty in general admission.
+    `free` is how many tickets nobody has claimed. `held` are the holds that might be freed, those
+    first that are to go first. `rows` are the runs of all seats, whatever of them is claimed, and
+    `fixed` the claimed positions that stay claimed. Both are empty in general admission.
     """
 
     free: int
@@ -41,28 +41,28 @@ class Stock(NamedTuple):
     fixed: Sequence[range] = ()
 
 
-class Terms(NamedTuple):
-    """What tickets may go: as the split rule says or, where staff name seats, just `places`."""
+class Conditions(NamedTuple):
+    """Which tickets may go: as the split rule says or, where staff name seats, just `places`."""
 
     rule: SplitRule
     custom: frozenset[int] = frozenset()
     places: range | None = None
 
 
-def to_free(stock: Stock, quantity: int, terms: Terms) -> list[int] | None:
+def to_free(stock: Stock, quantity: int, conditions: Conditions) -> list[int] | None:
     """Which holds to free so that `quantity` tickets can go; None where freeing does not help.
 
     The result is a list of indexes of `stock.held`. Its highest index is as low as can be, so that
-    the first of the held ones go first, and no part of the result would do without the rest.
+    the first of the held ones go first, and no part of the list would do without the rest of it.
     """
-    if terms.rule == SplitRule.PAIRS and quantity % 2:
+    if conditions.rule == SplitRule.PAIRS and quantity % 2:
         return None
-    if terms.rule == SplitRule.CUSTOM and quantity not in terms.custom:
+    if conditions.rule == SplitRule.CUSTOM and quantity not in conditions.custom:
         return None
     if stock.rows:
-        return _of_seats(stock, quantity, terms)
+        return _of_seats(stock, quantity, conditions)
     sizes = [held.quantity for held in stock.held]
-    match terms.rule:
+    match conditions.rule:
         case SplitRule.NONE:
             return _shortest_exactly(sizes, quantity - stock.free)
         case SplitRule.NEVER_LEAVE_ONE:
@@ -70,7 +70,7 @@ def to_free(stock: Stock, quantity: int, terms: Terms) -> list[int] | None:
     return _enough(sizes, quantity - stock.free)
 
 
-def allowed(stock: Stock, available: int, terms: Terms) -> Iterator[int]:
+def allowed(stock: Stock, available: int, conditions: Conditions) -> Iterator[int]:
     """The quantities that could go if any of the held ones were freed, from the smallest on.
 
     `available` is how many tickets would be free if all of them were. Each quantity is looked for
@@ -78,7 +78,7 @@ def allowed(stock: Stock, available: int, terms: Terms) -> Iterator[int]:
     a size matter, or of any size unless the rule is all together, than quantities are asked for.
     """
     runs = free_runs(stock.rows, stock.fixed) if stock.rows else [range(available)]
-    match terms.rule:
+    match conditions.rule:
         case SplitRule.NONE:
             return _bits(_whole(stock, runs) if stock.rows else _sums(stock))
         case SplitRule.NEVER_LEAVE_ONE:
@@ -86,9 +86,9 @@ def allowed(stock: Stock, available: int, terms: Terms) -> Iterator[int]:
             return (
                 size
                 for size in range(1, max(map(len, runs), default=0) + 1)
-                if size != available - 1 or to_free(stock, size, terms) is not None
+                if size != available - 1 or to_free(stock, size, conditions) is not None
             )
-    return allowed_quantities(runs, rule=terms.rule, free=available, custom=terms.custom)
+    return allowed_quantities(runs, rule=conditions.rule, free=available, custom=conditions.custom)
 
 
 def _enough(sizes: Sequence[int], need: int) -> list[int] | None:
@@ -184,7 +184,7 @@ def _bundles(sizes: Iterable[int]) -> Iterator[tuple[int, int]]:
             times *= 2
 
 
-def _of_seats(stock: Stock, quantity: int, terms: Terms) -> list[int] | None:
+def _of_seats(stock: Stock, quantity: int, conditions: Conditions) -> list[int] | None:
     """The same for numbered seats: whoever has one of `quantity` seats together must go.
 
     Each place where they could be is looked at. Of those whose last hold comes first, the one is
@@ -199,15 +199,19 @@ def _of_seats(stock: Stock, quantity: int, terms: Terms) -> list[int] | None:
     tickets = list(accumulate((len(block) for block, _ in claims), initial=0))
     best: tuple[int, int, int] | None = None
     chosen: list[int] | None = None
-    for start in _starts(stock.rows, quantity, terms.places):
+    for start in _starts(stock.rows, quantity, conditions.places):
         low, high = bisect_right(stops, start), bisect_left(starts, start + quantity)
         going = order[low:high]
         last = max(going, default=-1)
         if last == never or (best and last > best[0]):
             continue
         free = stock.free + tickets[high] - tickets[low]
-        if not allows(terms.rule, quantity, free=free, custom=terms.custom):
-            other = _first_other(going, never) if terms.rule == SplitRule.NEVER_LEAVE_ONE else never
+        if not allows(conditions.rule, quantity, free=free, custom=conditions.custom):
+            other = (
+                _first_other(going, never)
+                if conditions.rule == SplitRule.NEVER_LEAVE_ONE
+                else never
+            )
             if other == never:
                 continue
             going = [*going, other]  # then two or more are left

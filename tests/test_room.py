@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holds.room import Held, Stock, Terms, allowed, to_free
+from holds.room import Conditions, Held, Stock, allowed, to_free
 from inventory.seats import SplitRule, allows
 
 searched = settings(deadline=None, max_examples=200)
@@ -49,22 +49,22 @@ def numbered(draw: st.DrawFn) -> Stock:
     )
 
 
-any_terms = st.sampled_from(
-    [Terms(rule, CUSTOM if rule == SplitRule.CUSTOM else frozenset()) for rule in SplitRule]
+any_conditions = st.sampled_from(
+    [Conditions(rule, CUSTOM if rule == SplitRule.CUSTOM else frozenset()) for rule in SplitRule]
 )
 
 
-def succeeds(stock: Stock, freed: Sequence[int], quantity: int, terms: Terms) -> bool:
+def succeeds(stock: Stock, freed: Sequence[int], quantity: int, conditions: Conditions) -> bool:
     """Whether a hold would, if just these were freed."""
     free = stock.free + sum(stock.held[index].quantity for index in freed)
-    if not allows(terms.rule, quantity, free=free, custom=terms.custom):
+    if not allows(conditions.rule, quantity, free=free, custom=conditions.custom):
         return False
     if not stock.rows:
         return True
     kept = [one.positions for index, one in enumerate(stock.held) if index not in freed]
     taken = {*chain.from_iterable([*kept, *stock.fixed])}
-    if terms.places:
-        return taken.isdisjoint(terms.places)
+    if conditions.places:
+        return taken.isdisjoint(conditions.places)
     return any(
         taken.isdisjoint(range(start, start + quantity))
         for row in stock.rows
@@ -76,10 +76,12 @@ def subsets(indexes: Sequence[int]) -> list[tuple[int, ...]]:
     return [some for count in range(len(indexes) + 1) for some in combinations(indexes, count)]
 
 
-def check(stock: Stock, quantity: int, terms: Terms) -> None:
-    found = to_free(stock, quantity, terms)
+def check(stock: Stock, quantity: int, conditions: Conditions) -> None:
+    found = to_free(stock, quantity, conditions)
     able = [
-        some for some in subsets(range(len(stock.held))) if succeeds(stock, some, quantity, terms)
+        some
+        for some in subsets(range(len(stock.held)))
+        if succeeds(stock, some, quantity, conditions)
     ]
     if found is None:
         assert not able
@@ -90,11 +92,11 @@ def check(stock: Stock, quantity: int, terms: Terms) -> None:
 
 
 @searched
-@given(stock=general | numbered(), quantity=st.integers(1, 9), terms=any_terms)
+@given(stock=general | numbered(), quantity=st.integers(1, 9), conditions=any_conditions)
 def test_set_is_found_if_there_is_one_and_has_nothing_superfluous(
-    stock: Stock, quantity: int, terms: Terms
+    stock: Stock, quantity: int, conditions: Conditions
 ) -> None:
-    check(stock, quantity, terms)
+    check(stock, quantity, conditions)
 
 
 @searched
@@ -104,18 +106,22 @@ def test_named_seats_need_those_who_have_them(stock: Stock, data: st.DataObject)
     start = data.draw(st.integers(0, last - 1))
     places = range(start, data.draw(st.integers(start + 1, last)))
 
-    check(stock, len(places), Terms(SplitRule.ANY, places=places))
+    check(stock, len(places), Conditions(SplitRule.ANY, places=places))
 
 
 @searched
-@given(stock=general | numbered(), terms=any_terms)
-def test_allowed_quantities_are_just_those_that_would_succeed(stock: Stock, terms: Terms) -> None:
+@given(stock=general | numbered(), conditions=any_conditions)
+def test_allowed_quantities_are_just_those_that_would_succeed(
+    stock: Stock, conditions: Conditions
+) -> None:
     available = stock.free + sum(one.quantity for one in stock.held)
 
-    assert list(allowed(stock, available, terms)) == [
+    assert list(allowed(stock, available, conditions)) == [
         quantity
         for quantity in range(1, available + 1)
-        if any(succeeds(stock, some, quantity, terms) for some in subsets(range(len(stock.held))))
+        if any(
+            succeeds(stock, some, quantity, conditions) for some in subsets(range(len(stock.held)))
+        )
     ]
 
 
@@ -140,7 +146,7 @@ def test_allowed_quantities_are_just_those_that_would_succeed(stock: Stock, term
 def test_tickets_without_numbers_are_freed_as_the_rule_needs(
     rule: SplitRule, sizes: list[int], quantity: int, freed: list[int] | None
 ) -> None:
-    found = to_free(Stock(0, [held(size) for size in sizes]), quantity, Terms(rule, CUSTOM))
+    found = to_free(Stock(0, [held(size) for size in sizes]), quantity, Conditions(rule, CUSTOM))
 
     assert (found and sorted(found)) == freed
 
@@ -172,12 +178,12 @@ LARGEST = {
 def test_largest_groups_take_no_time(name: str, rule: SplitRule) -> None:
     stock = LARGEST[name]
     total = sum(one.quantity for one in stock.held)
-    terms = Terms(rule, frozenset(range(2, TICKETS, 100)))
+    conditions = Conditions(rule, frozenset(range(2, TICKETS, 100)))
     for quantity in (1, 2, total // 2, total - 1, total, total + 1):
         begun = time.process_time()
-        to_free(stock, quantity, terms)
+        to_free(stock, quantity, conditions)
         assert time.process_time() - begun < MOST_SECONDS
     begun = time.process_time()
-    listed = list(islice(allowed(stock, total, terms), 101))
+    listed = list(islice(allowed(stock, total, conditions), 101))
     assert time.process_time() - begun < MOST_SECONDS
     assert len(listed) <= 101

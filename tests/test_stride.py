@@ -150,6 +150,17 @@ def test_staff_say_it_with_other_seats(staff: Staff, broker: Broker) -> None:
     assert stride(group) is None
 
 
+@pytest.mark.parametrize(("said", "expected"), [("", 2), ("1", 1), ("2", 2)])
+def test_staff_say_it_of_a_new_group(
+    staff: Staff, broker: Broker, said: str, expected: int
+) -> None:
+    group = TicketGroupFactory(broker=broker, seats=["1", "2"])
+    address = f"{page_of(TicketGroup, 'add')}?copy={group.pk}"
+    staff.fill_in(address, remote_id="new", seats="7, 9", stride=said)
+
+    assert stride(TicketGroup.objects.get(remote_id="new")) == expected
+
+
 def test_every_other_seat_of_odd_and_even_numbers_is_refused(staff: Staff, broker: Broker) -> None:
     group = TicketGroupFactory(broker=broker, seats=["7", "8", "9"])
     answer = staff.fill_in(page_of(group), stride="2")
