@@ -16,7 +16,7 @@ WHERE {table}.id = told.id AND told.odd + told.even > 1;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("inventory", "0004_staged_imports")]
+    dependencies = [("inventory", "0005_released_late")]
 
     operations = [
         migrations.AddField(
