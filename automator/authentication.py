@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import BasePermission
@@ -28,11 +29,12 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = ApiKey.objects.verified(sent)
         if key is None:
             raise AuthenticationFailed
-        if not key.allows(caller_address(request)):
+        # For the access log: of a refusal too, so that staff see which key came from where.
+        request._request.key_id = key.key_id  # type: ignore[attr-defined]
+        if not key.allows(caller_address(request._request)):
             raise PermissionDenied
         if not key.use_is_noted:
             ApiKey.objects.note_use(key.id)
-        request._request.key_id = key.key_id  # type: ignore[attr-defined]  # for the access log
         return None, key
 
     def authenticate_header(self, request: Request) -> str:
@@ -46,8 +48,8 @@ class HasApiKey(BasePermission):
         return request.auth is not None
 
 
-def caller_address(request: Request) -> str:
-    """Where the call comes from, as the outermost of our own proxies saw it.
+def caller_address(request: HttpRequest) -> str:
+    """Where a request comes from, as the outermost of our own proxies saw it.
 
     With PROXY_HOPS proxies the address is that many from the right in X-Forwarded-For; empty,
     which no allow-list has, where there are fewer. What stands further left is the caller's word.

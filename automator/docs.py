@@ -3,21 +3,27 @@
 All of it is read from the OpenAPI document and from PROBLEMS, which the code itself answers from.
 """
 
+import hashlib
 import json
 import re
+import threading
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils.html import format_html, format_html_join
+from django.template.loader import render_to_string
+from django.utils.cache import get_conditional_response, patch_vary_headers
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from automator import openapi
@@ -25,6 +31,10 @@ from automator.json_body import MOST_BYTES
 from automator.problem_answers import AnswerRenderer
 from automator.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, Problem
 
+# The public pages and the document change with the code only: a browser may keep them for a while.
+CACHE_CONTROL = "public, max-age=300"
+# Stands for the address of the service in the page that is kept.
+BASE = "https://service.invalid"
 COMMON = {problem.code for problem in (*ANYWHERE, *WITH_BODY)}
 
 
@@ -76,14 +86,23 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def calls(request: HttpRequest) -> HttpResponse:
-    """Every answer of every call."""
+    """Every answer of every call, with the address that the reader reached the service by."""
+    base = request.build_absolute_uri("/").rstrip("/")
+    answer = HttpResponse(calls_page().replace(BASE, escape(base)))
+    answer["Cache-Control"] = CACHE_CONTROL
+    return answer
+
+
+@cache
+def calls_page() -> str:
+    """The page about every call, rendered once a process: it has no other part that changes."""
     facts = {
-        "base": request.build_absolute_uri("/").rstrip("/"),
+        "base": BASE,
         "calls": documented_calls(),
         "problems": sorted(map(explain, PROBLEMS.values())),
         "most_kibibytes": MOST_BYTES // 1024,
     }
-    return render(request, "docs/calls.html", facts)
+    return render_to_string("docs/calls.html", facts)
 
 
 def error(request: HttpRequest, code: str) -> HttpResponse:
@@ -128,19 +147,58 @@ class Document(SpectacularAPIView):
     content_negotiation_class = FormatInQuery
     throttle_classes = ()
 
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer with the bytes that were made once, or 304 for a caller who has them."""
+        renderer = request.accepted_renderer
+        body = rendered(type(renderer))
+        tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        charset = f"; charset={renderer.charset}" if renderer.charset else ""
+        answer = HttpResponse(body, content_type=renderer.media_type + charset)
+        answer["Content-Disposition"] = f'inline; filename="openapi.{renderer.format}"'
+        answer["ETag"] = tag
+        answer["Cache-Control"] = CACHE_CONTROL
+        patch_vary_headers(answer, ["Accept"])
+        return get_conditional_response(request._request, etag=tag, response=answer) or answer
+
     def handle_exception(self, exc: Exception) -> Response:
         self.request.accepted_renderer = AnswerRenderer()
         self.request.accepted_media_type = AnswerRenderer.media_type
         return super().handle_exception(exc)
 
 
+_making = threading.RLock()  # so that callers who come at once do not each make the document
+
+
+@cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    return document
+
+
+@cache
+def _rendered(renderer: type[BaseRenderer]) -> bytes:
+    made: bytes = renderer().render(_document(), renderer.media_type, {})
+    return made
+
+
+def rendered(renderer: type[BaseRenderer]) -> bytes:
+    """The OpenAPI document as one of its renderers writes it, made once a process."""
+    with _making:
+        return _rendered(renderer)
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document, made once a process. It is shared: nobody may change it."""
+    with _making:
+        return _document()
+
+
 @cache
 def documented_calls() -> list[Call]:
     """The calls of the OpenAPI document."""
-    document = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     return [
         _call(path, method, operation)
-        for path, methods in document["paths"].items()
+        for path, methods in document()["paths"].items()
         for method, operation in methods.items()
     ]
 

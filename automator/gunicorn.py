@@ -9,7 +9,7 @@ from automator import settings
 bind = f"{settings.HOST}:{settings.PORT}"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
-worker_class = "gthread"
+worker_class = "automator.worker.Worker"  # gthread, with errors as problems
 keepalive = 75
 # A call waits at most 2 s for a lock and 4 s for a statement; a worker that says nothing for 15 s
 # is stuck. A stop waits for the calls in flight.

@@ -4,12 +4,14 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from automator import logs, problem_answers, problems
+from automator.authentication import caller_address
 
 logger = logging.getLogger("automator.access")
 
@@ -30,10 +32,8 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         start = time.perf_counter()
-        sent = request.headers.get("X-Request-Id", "")
-        request.id = sent if SANE_ID.fullmatch(sent) else uuid4().hex  # type: ignore[attr-defined]
-        token = logs.request_id.set(request.id)  # type: ignore[attr-defined]
-        try:
+        request.id = sane_id(request.headers.get("X-Request-Id", ""))  # type: ignore[attr-defined]
+        with logs.of_request(request.id) as records:  # type: ignore[attr-defined]
             response = self.answer(request)
             response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
             if response.get("Content-Type", "").startswith("text/html"):
@@ -46,12 +46,13 @@ class RequestMiddleware:
                 "path": request.path,
                 "status": response.status_code,
                 "milliseconds": round((time.perf_counter() - start) * 1000, 1),
+                "address": caller_address(request),
                 "key_id": getattr(request, "key_id", ""),
             }
-            logger.info("%(method)s %(path)s %(status)s", facts, extra=facts)
+            if code := getattr(request, "problem_code", ""):
+                facts["code"] = code
+            write_line(facts, records)
             return response
-        finally:
-            logs.request_id.reset(token)
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """The answer of the project, or the refusal of an API call over plain HTTP."""
@@ -62,3 +63,21 @@ class RequestMiddleware:
             refusal["Content-Length"] = str(len(refusal.content))  # as CommonMiddleware would
             return refusal
         return self.get_response(request)
+
+
+def sane_id(sent: str) -> str:
+    """The caller's own request id where it is a sane one, or a new one."""
+    return sent if SANE_ID.fullmatch(sent) else uuid4().hex
+
+
+def write_line(facts: dict[str, Any], records: list[logging.LogRecord]) -> None:
+    """Write the line of a request, with what was logged about it meanwhile: one line in all.
+
+    The first record is the nearest to the cause; Django adds one that says less.
+    """
+    level, fault = logging.INFO, None
+    if records:
+        level = max(record.levelno for record in records)
+        fault = next((record.exc_info for record in records if record.exc_info), None)
+        facts["error"] = logs.error_of(records[0])
+    logger.log(level, "%(method)s %(path)s %(status)s", facts, extra=facts, exc_info=fault)

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
 from django.http import Http404 as DjangoNotFound
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.renderers import BaseRenderer
@@ -52,6 +52,7 @@ _OF_FRAMEWORK: dict[type[Exception], Problem] = {
     exceptions.UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE,
     exceptions.Throttled: RATE_LIMITED,
     BodyTooLarge: BODY_TOO_LARGE,
+    UnreadablePostError: INVALID_REQUEST,  # the caller has gone, so nobody reads the answer
     OutcomeUnknown: OUTCOME_UNKNOWN,
 }
 # Lock not available, deadlock, serialization failure, statement timeout.
@@ -157,8 +158,14 @@ def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
     return headers
 
 
-def body(request: HttpRequest, problem: Problem, **members: Any) -> dict[str, Any]:
-    """The problem as RFC 9457 writes it, with the members of the contract."""
+def body(request: HttpRequest | None, problem: Problem, **members: Any) -> dict[str, Any]:
+    """The problem as RFC 9457 writes it, with the members of the contract.
+
+    `request` is None where there is none: `members` must have the request id then. Otherwise it
+    remembers the code for its line in the access log.
+    """
+    if request:
+        request.problem_code = problem.code  # type: ignore[attr-defined]
     return {
         "type": problem.type,
         "title": problem.title,
@@ -171,7 +178,7 @@ def body(request: HttpRequest, problem: Problem, **members: Any) -> dict[str, An
     }
 
 
-def response(request: HttpRequest, problem: Problem, **members: Any) -> HttpResponse:
+def response(request: HttpRequest | None, problem: Problem, **members: Any) -> HttpResponse:
     """A problem as an answer outside DRF."""
     return HttpResponse(
         AnswerRenderer().render(body(request, problem, **members)),

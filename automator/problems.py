@@ -4,7 +4,7 @@ The answers, the OpenAPI document and the docs pages all read PROBLEMS.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from holds import errors as holds
@@ -54,12 +54,19 @@ INVALID_REQUEST = Problem(
     400,
     "The request is not valid",
     "The body is not JSON, a field is missing, or a value is not what it must be. `errors` lists "
-    "every field at fault. Nothing changed; correct the call.",
+    "every field at fault. Nothing changed; correct the call. Bytes that are no HTTP request are "
+    "answered with this code too, and status 400, 414 or 431; then the connection is closed.",
     example={
         "detail": "quantity: This field is required.",
         "errors": [{"field": "quantity", "code": "required", "message": "This field is required."}],
     },
 )
+# Bytes that are no HTTP request: nobody can say which call they were meant to be.
+NO_REQUEST: dict[int, Problem] = {
+    400: replace(INVALID_REQUEST, title="The bytes are no HTTP request"),
+    414: replace(INVALID_REQUEST, status=414, title="The request line is too long"),
+    431: replace(INVALID_REQUEST, status=431, title="The header is too large"),
+}
 UNAUTHENTICATED = Problem(
     "unauthenticated",
     401,

@@ -250,11 +250,17 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "automator.logs.JSONFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "json"},
+        "request": {"class": "automator.logs.RequestHandler", "formatter": "json"},
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # What is refused is in the access line already: each 4xx, and hosts that scanners try.
+    # What is refused is in the access line already: each 4xx, and hosts that scanners try. What
+    # these loggers say of a request becomes a part of its access line, so that it has one line.
     "loggers": {
-        "django.request": {"level": "ERROR"},
+        "automator.problems": {"handlers": ["request"], "propagate": False},
+        "django.request": {"handlers": ["request"], "level": "ERROR", "propagate": False},
+        "django.security": {"handlers": ["request"], "propagate": False},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
     },
 }

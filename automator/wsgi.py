@@ -6,16 +6,22 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.core.wsgi import get_wsgi_application
+from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
 
 from automator.json_body import MOST_BYTES  # after the line above: it reads the settings
 
 
-class WholeBody:
-    """Gives the API's chunked bodies a length: Django takes a request without one as empty.
+class ReadableRequest:
+    """Gives Django requests that it can read.
 
-    Reads one byte more than any body of the API may have, which is then refused as too large.
+    The API's chunked bodies get a length: Django takes a request without one as empty. One byte
+    more is read than any body of the API may have, which is then refused as too large. gunicorn
+    answers a chunk that is none.
+
+    A Content-Type that Django cannot parse becomes an empty one, which the API answers with 415:
+    Django would raise before any of its error handlers stands ready.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
@@ -27,7 +33,11 @@ class WholeBody:
             body = environ["wsgi.input"].read(MOST_BYTES + 1)
             environ["wsgi.input"] = io.BytesIO(body)
             environ["CONTENT_LENGTH"] = str(len(body))
+        try:
+            parse_header_parameters(environ.get("CONTENT_TYPE", ""))
+        except (LookupError, ValueError):
+            environ["CONTENT_TYPE"] = ""
         return self.application(environ, start_response)
 
 
-application = WholeBody(get_wsgi_application())
+application = ReadableRequest(get_wsgi_application())

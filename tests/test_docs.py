@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from django.core.management import call_command
 from django.test import Client, override_settings
 from drf_spectacular.generators import SchemaGenerator
 
+from automator import docs
 from automator.problems import MEDIA_TYPE, PROBLEMS, Problem
 from inventory.models import Broker
 from tests.factories import TicketGroupFactory
@@ -199,6 +201,27 @@ def test_examples_are_shown_as_json(client: Client) -> None:
     assert '"seats": ["7", "8"]' in body
 
 
+@pytest.fixture
+def page_is_made_anew() -> Iterator[None]:
+    """What the process keeps of the page is not another test's."""
+    docs.calls_page.cache_clear()
+    yield
+    docs.calls_page.cache_clear()
+
+
+@pytest.mark.usefixtures("page_is_made_anew")
+def test_page_about_the_calls_is_made_once(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = client.get("/docs/")
+    monkeypatch.setattr(docs, "render_to_string", None)
+    again = client.get("/docs/", headers={"Host": "localhost:81"})
+
+    assert again.status_code == 200
+    assert again.content == first.content.replace(b"http://testserver", b"http://localhost:81")
+    assert b"service.invalid" not in again.content
+    assert "max-age" in again["Cache-Control"]
+
+
+@pytest.mark.usefixtures("page_is_made_anew")
 def test_production_serves_the_pages_with_files_named_by_their_content(
     tmp_path: Path, client: Client
 ) -> None:

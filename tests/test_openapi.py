@@ -1,7 +1,9 @@
 """The OpenAPI document: complete, true of its own examples, and true of the running service."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
 from schemathesis import Case, HookContext
 
+from automator import docs
 from automator.problems import MEDIA_TYPE, PROBLEMS
 from automator.wsgi import application
 from holds.views import HoldViewSet
@@ -86,6 +89,43 @@ def test_format_in_the_query_decides(wanted: str, start: bytes, client: Client) 
 
     assert answer.status_code == 200
     assert answer.content.startswith(start)
+
+
+@pytest.mark.parametrize("wanted", ["json", "yaml"])
+def test_document_is_made_once(
+    wanted: str, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get(f"/api/schema/?format={wanted}")
+    for renderer in docs.Document.renderer_classes:
+        monkeypatch.setattr(renderer, "render", None)
+    monkeypatch.setattr(SchemaGenerator, "get_schema", None)
+    again = client.get(f"/api/schema/?format={wanted}")
+    known = client.get(
+        f"/api/schema/?format={wanted}", headers={"If-None-Match": first.headers["ETag"]}
+    )
+
+    assert (again.status_code, again.content) == (200, first.content)
+    assert (known.status_code, known.content) == (304, b"")
+    assert again["ETag"] == first["ETag"] == known["ETag"]
+    assert "max-age" in again["Cache-Control"]
+    assert "Accept" in again["Vary"]
+
+
+def test_callers_who_come_at_once_share_one_making(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def make(generator: SchemaGenerator, **options: object) -> dict[str, Any]:
+        made.append(generator)
+        time.sleep(0.1)  # long enough for the others to come
+        return DOCUMENT
+
+    docs._document.cache_clear()
+    monkeypatch.setattr(SchemaGenerator, "get_schema", make)
+    with ThreadPoolExecutor(4) as callers:
+        found = list(callers.map(lambda _: docs.document(), range(4)))
+
+    assert len(made) == 1
+    assert all(each is DOCUMENT for each in found)
 
 
 @pytest.mark.parametrize(

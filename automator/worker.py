@@ -1,0 +1,98 @@
+"""gunicorn's worker, which answers in JSON where gunicorn itself would answer in HTML."""
+
+import re
+from http import HTTPStatus
+from logging import ERROR, WARNING, getLogger
+from typing import Any
+
+from gunicorn import util
+from gunicorn.http.errors import (
+    ConfigurationProblem,
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
+from gunicorn.workers.gthread import ThreadWorker
+
+logger = getLogger("automator.access")
+
+# These are faults of the service, although gunicorn derives them from ParseException.
+OWN_FAULTS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Answers what never reaches Django, or what Django raises, with a problem of the contract."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer bytes that are no HTTP request with 400, 414 or 431, and anything else with 500.
+
+        `req` is None where no request could be read. gunicorn closes the connection afterwards.
+        """
+        # Django is set up when a request comes, and not yet when gunicorn's master reads this file.
+        from automator import logs, middleware, problem_answers, problems  # noqa: PLC0415
+
+        headers = dict(getattr(req, "headers", ()))
+        request_id = middleware.sane_id(headers.get("X-REQUEST-ID", ""))
+        members: dict[str, Any] = {}
+        problem = problems.INTERNAL_ERROR
+        if isinstance(exc, ParseException) and not isinstance(exc, OWN_FAULTS):
+            problem = problems.NO_REQUEST[status_of(exc)]
+            members = problem_answers.malformed(f"{problem.title}: {in_words(exc)}.")
+        answer = problem_answers.response(None, problem, **members, request_id=request_id)
+        head = (
+            f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
+            f"Content-Type: {problems.MEDIA_TYPE}\r\n"
+            f"Content-Length: {len(answer.content)}\r\n"
+            f"X-Request-Id: {request_id}\r\n"
+            "Cache-Control: no-store\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        body = b"" if getattr(req, "method", "") == "HEAD" else answer.content
+        facts = {
+            "status": problem.status,
+            "code": problem.code,
+            "error": str(exc)[:200],
+            "address": addr[0] if isinstance(addr, tuple) else "",
+            "method": getattr(req, "method", ""),
+            "path": getattr(req, "path", ""),
+        }
+        fault = problem is problems.INTERNAL_ERROR
+        token = logs.request_id.set(request_id)
+        logger.log(
+            ERROR if fault else WARNING,
+            "no HTTP request: %(status)s" if not fault else "%(method)s %(path)s %(status)s",
+            facts,
+            extra=facts,
+            exc_info=exc if fault else None,
+        )
+        logs.request_id.reset(token)
+        try:
+            util.write_nonblock(client, head.encode() + body)
+        except OSError as error:
+            self.log.debug("The caller has gone: %s", error)
+
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        """Close the connection where the rest of a body that nobody reads is no HTTP.
+
+        The request has been answered by then; gunicorn would answer it once more.
+        """
+        try:
+            return bool(super()._keepalive_after(conn, keepalive))
+        except ParseException:
+            return False
+
+
+def status_of(error: ParseException) -> int:
+    """The status for bytes that gunicorn cannot read."""
+    if isinstance(error, LimitRequestLine):
+        return HTTPStatus.REQUEST_URI_TOO_LONG
+    if isinstance(error, LimitRequestHeaders):
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return HTTPStatus.BAD_REQUEST
+
+
+def in_words(error: ParseException) -> str:
+    """What gunicorn's exception is called, in words: what was sent may be a secret."""
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()
