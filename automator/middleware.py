@@ -52,6 +52,8 @@ class RequestMiddleware:
             if code := getattr(request, "problem_code", ""):
                 facts["code"] = code
             write_line(facts, records)
+            # Django's own mark: it would log an answer of 5xx that no exception made once more.
+            response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
             return response
 
     def answer(self, request: HttpRequest) -> HttpResponse:

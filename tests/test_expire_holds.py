@@ -1,5 +1,6 @@
 """manage.py expire_holds: what is overdue becomes free, whoever runs it, however often it dies."""
 
+import json
 import re
 import signal
 import sys
@@ -232,7 +233,11 @@ def test_every_so_often_until_it_is_told_to_stop(
         command.expect("Stopped.")
         assert command.end() == 0
 
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d 1 hold expired\.", first)
+    lines = [json.loads(line) for line in command.output.splitlines()]
+    assert json.loads(first) in lines
+    assert {line["logger"] for line in lines} == {"holds.expire_holds"}
+    assert [line["message"] for line in lines][-1] == "Stopped."
+    assert all(line["at"].endswith("+00:00") for line in lines)
 
 
 @among_others

@@ -1,5 +1,6 @@
 """Logs: one JSON object a line, with who called, and without anything that lets somebody in."""
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -7,11 +8,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.db import OperationalError
+from django.test import Client
 
 from automator import logs
-from automator.models import ApiKey, User
+from automator.models import ApiKey, ApiKeyQuerySet, User
 from inventory.models import Broker
 from tests.factories import TicketGroupFactory, UserFactory
+from tests.marketplace import Api
 from tests.servers import Server, gunicorn
 
 PASSWORD = "correct-horse-battery-staple"
@@ -107,6 +111,124 @@ def test_no_caller_can_forge_a_line(server: Server) -> None:
 
     assert all(line["level"] == "INFO" for line in lines)
     assert any("forged" in line["message"] for line in lines)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_address_in_a_line_is_what_the_outermost_proxy_of_ours_saw(key: str) -> None:
+    with gunicorn(PROXY_HOPS="1") as running:
+        running.request("GET", "/healthz", x_forwarded_for="192.0.2.1, 203.0.113.9")
+        running.request("GET", "/no-such-page", x_forwarded_for="203.0.113.10")
+        lines = [line for line in log(running) if line["logger"] == "automator.access"]
+
+    assert [line["address"] for line in lines] == ["203.0.113.9", "203.0.113.10"]
+
+
+class Written(io.StringIO):
+    """What the project's own handlers write to standard error."""
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+@pytest.fixture
+def stderr() -> Iterator[Written]:
+    names = ("", "automator.problems", "django.request", "django.security")
+    handlers = {
+        handler
+        for name in names
+        for handler in logging.getLogger(name or None).handlers
+        if isinstance(handler, logging.StreamHandler)
+        and isinstance(handler.formatter, logs.JSONFormatter)
+    }
+    written = Written()
+    streams = {handler: handler.setStream(written) for handler in handlers}
+    yield written
+    for handler, stream in streams.items():
+        handler.setStream(stream)
+
+
+@pytest.mark.django_db
+def test_refused_address_is_logged_with_its_key(api: Api, stderr: Written) -> None:
+    ApiKey.objects.update(networks=["203.0.113.0/24"])
+    api.client.defaults["REMOTE_ADDR"] = "198.51.100.7"
+    api.look_up_hold("g-1")
+    (line,) = stderr.lines()
+
+    assert (line["status"], line["code"]) == (403, "address_not_allowed")
+    assert (line["key_id"], line["address"]) == (api.key_id, "198.51.100.7")
+
+
+@pytest.mark.django_db
+def test_bug_in_a_call_is_one_line_with_its_traceback(
+    api: Api, stderr: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holds.views.HoldAnswer", None)
+    answer = api.release("g-1")
+    (line,) = stderr.lines()
+
+    assert (line["level"], line["status"], line["code"]) == ("ERROR", 500, "internal_error")
+    assert line["message"] == "POST /api/v1/holds/g-1/release 500"
+    assert line["error"] == "TypeError: 'NoneType' object is not callable"
+    assert "holds/views.py" in line["traceback"]
+    assert answer.status_code == 500
+
+
+@pytest.mark.django_db
+def test_bug_in_a_page_is_one_line_with_its_traceback(
+    stderr: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("automator.docs.explain", None)
+    answer = Client(raise_request_exception=False).get("/docs/errors/busy/")
+    (line,) = stderr.lines()
+
+    assert (answer.status_code, line["status"], line["level"]) == (500, 500, "ERROR")
+    assert line["error"].startswith("TypeError: ")
+    assert "automator/docs.py" in line["traceback"]
+    assert "code" not in line
+
+
+@pytest.mark.django_db
+def test_call_that_the_database_does_not_answer_is_one_line(
+    api: Api, stderr: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*args: object) -> None:
+        raise OperationalError("no route to host")
+
+    monkeypatch.setattr(ApiKeyQuerySet, "verified", away)
+    api.look_up_hold("g-1")
+    (line,) = stderr.lines()
+
+    assert (line["level"], line["status"], line["code"]) == ("WARNING", 503, "unavailable")
+    assert "no route to host" in line["error"]
+    assert line["message"] == "GET /api/v1/holds/g-1 503"
+    assert "traceback" not in line
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/metrics", 404),
+        ("GET", "/api/metrics", 404),
+        ("POST", "/admin/login/", 403),  # without its token against forgery
+        ("POST", "/healthz", 403),
+        ("GET", "/docs/errors/none/", 404),
+    ],
+)
+def test_refused_request_is_one_line(method: str, path: str, status: int, stderr: Written) -> None:
+    answer = Client(enforce_csrf_checks=True).generic(method, path)
+    (line,) = stderr.lines()
+
+    assert answer.status_code == status
+    assert line["message"] == f"{method} {path} {status}"
+
+
+def test_what_is_logged_outside_of_a_request_is_written_at_once(
+    stderr: Written,
+) -> None:
+    logging.getLogger("django.security.csrf").warning("no request")
+
+    assert [line["message"] for line in stderr.lines()] == ["no request"]
 
 
 def test_fault_is_logged_with_its_traceback_in_the_same_line() -> None:

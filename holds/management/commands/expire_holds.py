@@ -1,5 +1,6 @@
 """The sweep: what is overdue becomes free. Nothing but tidiness depends on it."""
 
+import logging
 import signal
 import time
 from argparse import ArgumentTypeError
@@ -10,12 +11,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError, connection
-from django.utils import timezone
 
 from holds import services
 from holds.models import Hold
 from inventory import transactions
 from inventory.models import Caller
+
+logger = logging.getLogger("holds.expire_holds")
 
 CALLER = Caller("command expire_holds")
 PAUSE = 0.02  # seconds between batches, in which the calls that wait for a lock get it
@@ -102,18 +104,22 @@ class Command(BaseCommand):
         return f"{counted(expired)} expired." if expired else "Nothing was overdue."
 
     def go_on(self, batch: int, every: int) -> None:
-        """A round and a line after another until stopped; a database that is away comes back."""
+        """Expire in rounds until stopped; a database that is away may come back.
+
+        Each round is a line of the log and not of standard output, since this runs as a service.
+        """
         while not self.stopped:
             try:
-                line = self.expire(batch)
+                logger.info(self.expire(batch))
             except TROUBLE as error:
                 connection.close()
-                line = (
-                    f"The database cannot be used, trying again in {every} s: {first_line(error)}"
+                logger.warning(
+                    "The database cannot be used, trying again in %s s: %s",
+                    every,
+                    first_line(error),
                 )
-            self.say(f"{timezone.now():%Y-%m-%d %H:%M:%S} {line}")
             self.rest(every)
-        self.say("Stopped.")
+        logger.info("Stopped.")
 
     def rest(self, seconds: int) -> None:
         """Sleep, unless stopped."""
