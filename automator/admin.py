@@ -15,7 +15,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from automator.models import ApiKey, User, validate_network
+from automator.login import LoginForm
+from automator.models import ApiKey, LoginAttempt, User, validate_network
 from inventory.admin.confirmation import asked_first
 from inventory.admin.shown import label
 from inventory.admin.tenancy import OwnRowsAdmin
@@ -24,6 +25,7 @@ from inventory.errors import Refusal
 admin.site.site_title = admin.site.site_header = "automator"
 admin.site.index_title = "Your tickets"
 admin.site.site_url = "/docs/"
+admin.site.login_form = LoginForm
 admin.site.enable_nav_sidebar = False  # the pages are in the header, and lists need the width
 # A user's broker says what the user may do: groups and permissions would say nothing.
 admin.site.unregister(Group)
@@ -94,6 +96,32 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
         obj.is_staff = obj.is_staff or not change  # there is nothing else to log in to
         super().save_model(request, obj, form, change)
+
+
+@admin.register(LoginAttempt)
+class LoginAttemptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who tried to log in, and who has to wait: for superusers, to look at."""
+
+    list_display = ("at", "username", "address", "outcome", "locks")
+    list_filter = ("outcome", "locks")
+    search_fields = ("username", "address")
+    search_help_text = "Username or address"
+    show_full_result_count = False
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser
+
+    def has_view_permission(self, request: HttpRequest, obj: LoginAttempt | None = None) -> bool:
+        return request.user.is_superuser
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: LoginAttempt | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: LoginAttempt | None = None) -> bool:
+        return False
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -172,3 +172,45 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key_id} ({self.name})" if self.name else self.key_id
+
+
+class LoginOutcome(models.TextChoices):
+    """What became of an attempt to log in."""
+
+    FAILED = "failed", "Failed"
+    CORRECTED = "corrected", "Failed, then logged in"
+    LOGGED_IN = "logged_in", "Logged in"
+
+
+class LoginAttempt(models.Model):
+    """An attempt to log in to the admin, written down before its password is looked at.
+
+    It has no password. `automator.login` decides by these rows who has to wait, and removes the
+    old ones.
+    """
+
+    username = models.CharField(max_length=150)
+    address = models.CharField(
+        max_length=43,
+        blank=True,
+        help_text="Where the attempt came from; of an IPv6 address its network of 64 bits.",
+    )
+    at = models.DateTimeField()
+    outcome = models.CharField(
+        max_length=9, choices=LoginOutcome.choices, default=LoginOutcome.FAILED
+    )
+    locks = models.BooleanField(
+        default=False, help_text="Whether whoever made this attempt has to wait after it."
+    )
+
+    class Meta:
+        verbose_name = "log-in"
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["username", "at"], name="loginattempt_username_at"),
+            models.Index(fields=["address", "at"], name="loginattempt_address_at"),
+            models.Index(fields=["outcome", "at"], name="loginattempt_outcome_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} from {self.address or 'an unknown address'}"

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 
-from automator import docs, health
+from automator import docs, health, login
 from automator.unknown import UnknownPath
 
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("docs/errors/<slug:code>/", docs.error, name="docs-error"),
     re_path(r"^healthz/?$", health.healthz),
     re_path(r"^readyz/?$", health.readyz),
+    path("admin/login/", login.log_in),  # before the admin's own, which it wraps
     path("admin/", admin.site.urls),
     path("", docs.home),
 ]
