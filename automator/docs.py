@@ -150,7 +150,7 @@ class Document(SpectacularAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Answer with the bytes that were made once, or 304 for a caller who has them."""
         renderer = request.accepted_renderer
-        body = rendered(type(renderer))
+        body = rendered(renderer.media_type)
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         charset = f"; charset={renderer.charset}" if renderer.charset else ""
         answer = HttpResponse(body, content_type=renderer.media_type + charset)
@@ -176,15 +176,16 @@ def _document() -> dict[str, Any]:
 
 
 @cache
-def _rendered(renderer: type[BaseRenderer]) -> bytes:
-    made: bytes = renderer().render(_document(), renderer.media_type, {})
+def _rendered(media_type: str) -> bytes:
+    (renderer,) = (each for each in Document.renderer_classes if each.media_type == media_type)
+    made: bytes = renderer().render(_document(), media_type, {})
     return made
 
 
-def rendered(renderer: type[BaseRenderer]) -> bytes:
-    """The OpenAPI document as one of its renderers writes it, made once a process."""
+def rendered(media_type: str) -> bytes:
+    """The OpenAPI document in one of its media types, made once a process."""
     with _making:
-        return _rendered(renderer)
+        return _rendered(media_type)
 
 
 def document() -> dict[str, Any]:

@@ -65,7 +65,8 @@ class LoginForm(AdminAuthenticationForm):
         if username is None or not password:
             return super().clean()
         with turn():
-            attempt = begin(username, network_of(caller_address(self.request)))
+            address = caller_address(self.request) if self.request else ""
+            attempt = begin(username, network_of(address))
             cleaned: dict[str, Any] = super().clean()  # an error leaves the attempt a failed one
         succeed(attempt)
         return cleaned

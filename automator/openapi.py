@@ -78,9 +78,64 @@ ALLOW = {
     "required": True,
     "schema": {"type": "string"},
 }
-# No call can answer these, since its path and its method are right. They are among the shared
-# responses of the document, by these names.
-OUTSIDE = {"UnknownPath": problems.NOT_FOUND, "UnknownMethod": problems.METHOD_NOT_ALLOWED}
+# No call can answer these, since its path and its method are right and its bytes are HTTP. They are
+# among the shared responses of the document, by these names.
+OUTSIDE = {
+    "UnknownPath": problems.NOT_FOUND,
+    "UnknownMethod": problems.METHOD_NOT_ALLOWED,
+    "RequestLineTooLong": problems.NO_REQUEST[414],
+    "HeaderTooLarge": problems.NO_REQUEST[431],
+}
+_NO_NUL = {"type": "string", "pattern": "^[^\\u0000]*$"}
+# What a field may hold that no call knows: the body is read strictly before fields are looked at.
+UNKNOWN_FIELD = {
+    "description": "Fields that a call does not know are ignored, as long as they are JSON: no NUL "
+    "and no lone surrogate in any text, no name twice in one object, 20 levels at most.",
+    "anyOf": [
+        {"type": ["null", "boolean", "number"]},
+        _NO_NUL,
+        {"type": "array", "items": {"$ref": "#/components/schemas/UnknownField"}},
+        {
+            "type": "object",
+            "propertyNames": _NO_NUL,
+            "additionalProperties": {"$ref": "#/components/schemas/UnknownField"},
+        },
+    ],
+}
+_HOLD = {"global_id": "$response.body#/global_id"}
+_ORDER = {"order_id": "$response.body#/order_id"}
+# What may come after a success: for each call, by the name of the link, the next call and what it
+# takes from this one.
+LINKS: dict[str, dict[str, dict[str, Any]]] = {
+    "hold": {
+        "Repeat": {"operationId": "hold", "requestBody": "$request.body"},
+        "LookUp": {"operationId": "look_up_hold", "parameters": _HOLD},
+        "Release": {"operationId": "release", "parameters": _HOLD},
+        "Invoice": {"operationId": "invoice", "requestBody": _HOLD},
+    },
+    "look_up_hold": {
+        "Release": {"operationId": "release", "parameters": _HOLD},
+        "Invoice": {"operationId": "invoice", "requestBody": _HOLD},
+    },
+    "release": {
+        "Repeat": {"operationId": "release", "parameters": _HOLD},
+        "LookUp": {"operationId": "look_up_hold", "parameters": _HOLD},
+        "LateHold": {"operationId": "hold", "requestBody": _HOLD},
+        "LateInvoice": {"operationId": "invoice", "requestBody": _HOLD},
+    },
+    "invoice": {
+        "Repeat": {"operationId": "invoice", "requestBody": "$request.body"},
+        "LookUp": {"operationId": "look_up_invoice", "parameters": _ORDER},
+        "LookUpHold": {"operationId": "look_up_hold", "parameters": _HOLD},
+        "LateRelease": {"operationId": "release", "parameters": _HOLD},
+    },
+    "look_up_invoice": {
+        "LookUpHold": {
+            "operationId": "look_up_hold",
+            "parameters": {"global_id": "$response.body#/invoices/0/global_id"},
+        }
+    },
+}
 
 
 def problems_of(view: Any, path: str, method: str) -> list[Problem]:
@@ -122,6 +177,7 @@ class CallSchema(AutoSchema):
             return operation
         for answer in operation["responses"].values():
             answer["headers"] = {"X-Request-Id": REQUEST_ID}
+            answer["links"] = LINKS[operation["operationId"]]
         if "200" in operation["responses"] and self.method == "POST":
             operation["responses"]["200"]["headers"]["Idempotent-Replayed"] = REPLAYED
         for parameter in operation["parameters"]:
@@ -199,6 +255,13 @@ def finish(result: dict[str, Any], **context: Any) -> dict[str, Any]:
     for schema in components["schemas"].values():
         for field in schema["properties"].values():
             field.pop("x-spec-enum-id", None)
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            for body in operation.get("requestBody", {"content": {}})["content"].values():
+                sent = components["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+                sent["propertyNames"] = _NO_NUL
+                sent["additionalProperties"] = {"$ref": "#/components/schemas/UnknownField"}
+    components["schemas"]["UnknownField"] = UNKNOWN_FIELD
     components["schemas"]["Problem"] = PROBLEM_SCHEMA
     components["responses"] = {name: problem_answer([found]) for name, found in OUTSIDE.items()}
     return result

@@ -1,6 +1,7 @@
 """Logging in to the admin: who may guess a password how often, and who is never locked out."""
 
 from collections.abc import Callable, Iterator
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import pytest
@@ -190,7 +191,7 @@ def test_address_is_what_the_outermost_proxy_of_ours_saw(user: User, settings: S
 def test_attempts_at_once_get_no_further_than_one_after_another(
     user: User, looked_at: list[str], rivals: Rivals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(login, "_hashing", login.threading.BoundedSemaphore(8))
+    monkeypatch.setattr(login, "_hashing", BoundedSemaphore(8))
     call: Callable[[], Answer] = lambda: log_in(ELSEWHERE, password="guess")  # noqa: E731
     answers = rivals.together(*[call] * 8)
 

@@ -16,6 +16,7 @@ from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
 from schemathesis import Case, HookContext
+from schemathesis.specs.openapi.checks import ignored_auth
 
 from automator import docs
 from automator.problems import MEDIA_TYPE, PROBLEMS
@@ -30,9 +31,7 @@ from tests.marketplace import Api, is_problem
 DOCUMENT = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
 SERVICE = schemathesis.openapi.from_dict(DOCUMENT)
 SERVICE.app = application
-# What no schema says: NUL is refused even in fields that are ignored, and an id that was used for
-# another call, although it is a good id.
-SERVICE.config.generation.allow_x00 = False
+# What no schema says: an id that was used for another call is refused, although it is a good id.
 SERVICE.config.checks.positive_data_acceptance.expected_statuses.append("422")
 
 # The ids of the document's examples.
@@ -114,7 +113,7 @@ def test_document_is_made_once(
 def test_callers_who_come_at_once_share_one_making(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
 
-    def make(generator: SchemaGenerator, **options: object) -> dict[str, Any]:
+    def make(generator: SchemaGenerator, **options: object) -> Any:
         made.append(generator)
         time.sleep(0.1)  # long enough for the others to come
         return DOCUMENT
@@ -178,6 +177,21 @@ def test_every_refusal_is_a_problem_that_a_call_declares() -> None:
 
 def test_every_answer_has_an_example_that_fits_its_schema() -> None:
     assert all(examples(answer["content"]) for answer in answers())
+
+
+def test_links_lead_to_calls_with_what_they_take() -> None:
+    by_id = {operation["operationId"]: operation for operation in operations()}
+    for operation in operations():
+        for answer in operation["responses"].values():
+            if MEDIA_TYPE in answer["content"]:
+                assert "links" not in answer
+                continue
+            assert answer["links"]
+            for link in answer["links"].values():
+                target = by_id[link["operationId"]]
+                taken = {p["name"] for p in target["parameters"] if p["in"] == "path"}
+                assert set(link.get("parameters", {})) == taken
+                assert ("requestBody" in link) == ("requestBody" in target)
 
 
 def test_problems_are_examples_of_their_own_status() -> None:
@@ -246,3 +260,54 @@ def test_service_keeps_to_the_document(case: Case[Any], headers: dict[str, str])
     answer = case.call_and_validate(headers=headers)
 
     assert json.loads(answer.content)["request_id"] == answer.headers["x-request-id"][0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_links_lead_through_the_states_of_a_hold(api: Api, broker: Broker) -> None:
+    """A walk along the links, in which each call takes what the one before it answered."""
+    TicketGroupFactory(broker=broker, remote_id=REMOTE_ID, seats=[], quantity=100_000)
+    service = schemathesis.openapi.from_dict(DOCUMENT)
+    service.app = application
+    service.config.generation.modes = [schemathesis.GenerationMode.POSITIVE]
+    service.config.checks.positive_data_acceptance.expected_statuses.append("422")
+    service.hook(filter_body)
+    reached = set()
+
+    class Walk(service.as_state_machine()):  # type: ignore[misc]
+        def before_call(self, case: Case[Any]) -> None:
+            """Ask for tickets that there are, where the call asks for any that there could be."""
+            if isinstance(case.body, dict) and isinstance(case.body.get("remote_id"), str):
+                case.body["remote_id"] = REMOTE_ID
+
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+            return {"headers": {"X-API-Key": api.secret}}
+
+        def after_call(self, response: Any, case: Case[Any]) -> None:
+            super().after_call(response, case)
+            operation = case.operation.definition.raw["operationId"]
+            reached.add((operation, response.status_code))
+
+        def validate_response(self, response: Any, case: Case[Any], *_: Any, **kwargs: Any) -> None:
+            """All checks but one, which takes our key for one that was made up."""
+            case.validate_response(
+                response,
+                excluded_checks=[ignored_auth],
+                transport_kwargs=kwargs,
+                recorder=self.recorder,
+            )
+
+    Walk.run(
+        settings=settings(
+            max_examples=10,
+            stateful_step_count=7,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+    )
+
+    assert reached >= {
+        *(("hold", 201), ("look_up_hold", 200), ("release", 200)),
+        *(("invoice", 201), ("look_up_invoice", 200)),
+    }
