@@ -3,17 +3,18 @@
 import json
 import struct
 from collections.abc import Iterator
-from socket import SO_LINGER, SOL_SOCKET
+from socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socketpair
 from typing import Any
 
 import pytest
 
 from automator.models import ApiKey
 from automator.problems import MEDIA_TYPE, PROBLEMS
+from automator.worker import Worker
 from inventory.models import Broker, TicketGroup
 from tests.fixtures import Unchanged
 from tests.marketplace import PROBLEM
-from tests.servers import Answer, Server, gunicorn
+from tests.servers import Answer, Server, gunicorn, parsed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -177,6 +178,21 @@ def test_lines_about_no_requests_have_an_id_an_address_and_no_secret(key: str) -
     assert (second["method"], second["path"]) == ("POST", "/api/v1/holds")
     assert second["error"].startswith("Invalid chunk size")
     assert secret not in running.program.output
+
+
+def test_fault_outside_of_django_is_an_internal_error_that_tells_nothing() -> None:
+    ours, theirs = socketpair()
+    worker = Worker.__new__(Worker)  # handle_error needs nothing of a running one
+    with ours, theirs:
+        worker.handle_error(None, ours, ("203.0.113.9", 80), RuntimeError("a secret of the house"))
+        ours.shutdown(SHUT_WR)
+        received = theirs.makefile("rb").read()
+    answer = parsed(received.partition(b"HTTP/1.")[2])
+    problem = problem_in(answer)
+
+    assert (answer.status, problem["code"], problem["retryable"]) == (500, "internal_error", True)
+    assert answer.headers["Connection"] == "close"
+    assert b"secret" not in received
 
 
 def test_caller_who_hangs_up_in_the_middle_is_no_fault_of_the_service(key: str) -> None:
