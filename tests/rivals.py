@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
+from django.core.management.color import no_style
 from django.db import connection, connections, models
 
 from automator.audit import differences
@@ -164,8 +165,9 @@ def walls_down(broker: Broker) -> Iterator[None]:
                 cursor.execute(f"ALTER TABLE {model._meta.db_table} DROP CONSTRAINT {name}")
         cursor.execute("ALTER TABLE holds_hold DISABLE TRIGGER USER")
     yield
+    everything = connection.ops.sql_flush(no_style(), ["inventory_broker"], allow_cascade=True)
+    connection.ops.execute_sql_flush(everything)
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE inventory_broker CASCADE")
         cursor.execute("ALTER TABLE holds_hold ENABLE TRIGGER USER")
     with connection.schema_editor() as editor:
         for model, names in WALLS.items():

@@ -12,7 +12,7 @@ from django.db.models import BaseConstraint
 from holds.models import Hold, State
 from inventory.models import Broker
 from tests.factories import TicketGroupFactory
-from tests.fixtures import BringTo
+from tests.fixtures import FACTS, BringTo, Unchanged
 from tests.marketplace import Api
 
 pytestmark = pytest.mark.django_db
@@ -229,6 +229,28 @@ def test_sale_keeps_its_seats_where_nothing_is_held(api: Api, broker: Broker) ->
 def test_facts_are_neither_changed_nor_deleted(books: None, table: str) -> None:
     for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
         assert refusal(statement).constraint_name == f"{table}_append_only"
+
+
+@pytest.mark.parametrize(
+    ("truncated", "refused"),
+    [
+        ("inventory_ledgerentry", {"inventory_ledgerentry"}),
+        ("invoices_void", {"invoices_void"}),
+        ("invoices_invoice, invoices_void", {"invoices_invoice"}),
+        ("holds_hold CASCADE", set(FACTS) - {"inventory_ledgerentry"}),
+        ("inventory_ticketgroup CASCADE", set(FACTS)),
+        ("inventory_broker CASCADE", set(FACTS)),
+    ],
+)
+def test_facts_are_not_truncated_nor_is_what_they_hang_on(
+    books: None, unchanged: Unchanged, truncated: str, refused: set[str]
+) -> None:
+    with unchanged():
+        said = refusal(f"SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE {truncated}")
+
+    assert said.constraint_name in {f"{table}_append_only" for table in refused}
+    assert said.message_primary
+    assert said.message_primary.endswith("append-only: TRUNCATE is refused")
 
 
 def test_hold_cannot_be_saved_as_a_whole_row(books: None) -> None:
