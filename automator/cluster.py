@@ -100,7 +100,30 @@ def last_words(output: bytes) -> str:
     """The line of a program's output that says why it ended."""
     lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
     reasons = [line for line in lines if "FATAL:" in line or "error:" in line.lower()]
-    return [*lines, *reasons][-1].strip() if lines else "it said nothing"
+    panics = [line for line in lines if "PANIC:" in line]  # the fatal errors after it follow from it
+    return [*lines, *reasons, *panics][-1].strip() if lines else "it said nothing"
+
+
+def beyond_repair(reason: str) -> bool:
+    """Whether the last words of PostgreSQL say that it cannot start on this data folder again."""
+    return "PANIC:" in reason or "database files are incompatible with server" in reason
+
+
+def servers_started_at(data: Path) -> list[int]:
+    """The numbers of the PostgreSQL servers that run on this path, or on a folder that was there.
+
+    A server keeps working in its folder after that was removed or renamed, but it writes its
+    control file to the path, and so into whatever folder is there by then.
+    """
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has ended, or belongs to somebody else who hides it
+        if program.endswith(b"/postgres") and arguments[:2] == [b"-D", os.fsencode(data)]:
+            found.append(int(process.name))
+    return found
 
 
 def state(data: Path) -> tuple[int, str]:

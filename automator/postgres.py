@@ -41,6 +41,18 @@ class BusyError(PostgresError):
         self.owner = owner
 
 
+def exists(data: Path) -> bool:
+    """Whether a data folder has been made.
+
+    Raises PostgresError where this user may not look.
+    """
+    with _explained():
+        try:
+            return bool((data / "PG_VERSION").stat())
+        except FileNotFoundError:
+            return False
+
+
 def socket_folder(data: Path) -> Path:
     """Where the server of a data folder has its socket: the host that a client names.
 
@@ -72,6 +84,7 @@ class Server:
         self._durable = durable
         self._account: Account | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder = -1  # the data folder, opened
 
     def __enter__(self) -> Self:
         """Start, and return when connections are accepted.
@@ -83,7 +96,11 @@ class Server:
         with contextlib.ExitStack() as undo:
             with _explained():
                 self._own(undo)
-                cluster.make(self.data, self._account, durable=self._durable)
+                if not exists(self.data):
+                    self._wait_for_a_former_server()
+                    cluster.make(self.data, self._account, durable=self._durable)
+                self._folder = os.open(self.data, os.O_PATH | os.O_DIRECTORY)
+                undo.callback(os.close, self._folder)
                 self.log.write_bytes(b"")
                 if self.socket_folder != self.data:
                     self._make_socket_folder(undo)
@@ -103,12 +120,29 @@ class Server:
             return self._process.pid
         return None
 
+    def in_place(self) -> bool:
+        """Whether the data folder is still the one that PostgreSQL was started in.
+
+        The open folder keeps its number from being given to another one.
+        """
+        try:
+            return os.path.samestat(os.fstat(self._folder), self.data.stat())
+        except OSError:
+            return False
+
     def restart_if_ended(self) -> bool:
         """Start PostgreSQL again if somebody killed it; True if that was so.
 
         Raises:
-            PostgresError: it does not start again.
+            PostgresError: it does not start again, or its folder was removed or replaced; then
+                PostgreSQL is stopped.
         """
+        if not self.in_place():
+            self._kill()
+            raise PostgresError(
+                f"The folder {self.data} was removed or replaced while PostgreSQL ran in it, so"
+                " PostgreSQL was stopped. Run the same command again."
+            )
         if self.pid:
             return False
         with _explained():
@@ -123,14 +157,36 @@ class Server:
         lock.sign()
         self._account = cluster.account_for(self.data)
 
+    def _wait_for_a_former_server(self) -> None:
+        """Wait until no PostgreSQL runs any more in a folder that was removed from this path.
+
+        Raises:
+            PostgresError: one still runs after SECONDS_TO_RETRY.
+        """
+        deadline = time.monotonic() + SECONDS_TO_RETRY
+        told = False
+        while running := cluster.servers_started_at(self.data):
+            owner = f"process {running[0]}, the PostgreSQL of a folder that was removed"
+            if time.monotonic() > deadline:
+                raise PostgresError(f"End the command that started {owner} from {self.data}.")
+            if not told:
+                told = True
+                sys.stderr.write(f"Waiting for the end of {owner} …\n")
+            time.sleep(0.1)
+
     def _start(self) -> None:
         """Start PostgreSQL, again and again while an older one closes."""
         locks = (self.data / "postmaster.pid", self.socket_folder / f"{SOCKET}.lock")
         cluster.drop_stale_locks(self.data, *locks)
         deadline = time.monotonic() + SECONDS_TO_RETRY
         while not self._started():
+            reason = cluster.last_words(self.log.read_bytes())
+            if cluster.beyond_repair(reason):
+                raise PostgresError(
+                    f"PostgreSQL does not start: {reason} (see {self.log}). To begin anew without"
+                    f" these data, remove the folder {self.data.parent}."
+                )
             if time.monotonic() > deadline:
-                reason = cluster.last_words(self.log.read_bytes())
                 raise PostgresError(f"PostgreSQL does not start: {reason} (see {self.log})")
             time.sleep(0.1)
 
@@ -141,7 +197,11 @@ class Server:
         if self.socket_folder.lstat().st_uid not in {os.geteuid(), account.uid}:
             raise PostgresError(f"{self.socket_folder} belongs to somebody else.")
         os.chown(self.socket_folder, *account)
-        undo.callback(shutil.rmtree, self.socket_folder, ignore_errors=True)
+        undo.callback(self._remove_socket_folder)
+
+    def _remove_socket_folder(self) -> None:
+        if self.in_place():  # otherwise it may be the folder of the next server by now
+            shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def _started(self) -> bool:
         """Start PostgreSQL once; False if it ends instead of accepting connections."""
@@ -181,12 +241,33 @@ class Server:
     def _stop(self) -> None:
         if not self._process or not self.pid:
             return
+        if not self.in_place():
+            self._kill()
+            return
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(SECONDS_TO_STOP)
         except subprocess.TimeoutExpired:
             self._process.send_signal(signal.SIGQUIT)
             self._process.wait(SECONDS_TO_STOP)
+
+    def _kill(self) -> None:
+        """End PostgreSQL in a way that lets none of its processes write another byte.
+
+        For a folder that is no longer in place. A shutdown, a checkpoint too, would write the
+        control file to the path of the folder, and PostgreSQL would remove the socket there: both
+        may be those of another server by now.
+        """
+        if not self._process or not self.pid:
+            return
+        self._process.send_signal(signal.SIGSTOP)  # or it would start what is killed below anew
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        with contextlib.suppress(OSError):  # a kernel without that list; they notice, and end
+            for pid in children.read_text().split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
 
 
 @contextlib.contextmanager

@@ -166,6 +166,79 @@ def test_a_killed_server_is_started_again_with_its_data(data: Path) -> None:
         assert ask(data, "SELECT answer FROM kept") == [(42,)]
 
 
+def test_a_folder_replaced_under_its_server_is_not_written_to(data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "postgres"
+    with Server(other):
+        ask(other, "CREATE TABLE kept AS SELECT 42 AS answer")
+    with Program.python(OWNER, data) as owner:
+        first = postmaster(owner)
+        shutil.rmtree(data)
+        other.rename(data)
+        assert owner.end() == 0
+    assert not alive(first)
+
+    with Server(data):
+        assert ask(data, "SELECT answer FROM kept") == [(42,)]
+
+
+def test_no_cluster_is_made_where_the_server_of_a_removed_one_still_runs(
+    data: Path, others: ExitStack
+) -> None:
+    with Program.python(OWNER, data) as owner:
+        first = postmaster(owner)
+        os.kill(first, signal.SIGSTOP)  # or it may fail over its missing files and end by itself
+        shutil.rmtree(data.parent)
+        next_one = others.enter_context(Program.python(COMMAND, data))
+        assert f"process {first}," in next_one.expect("Waiting for the end of")
+        assert owner.end() == 0
+        next_one.expect("serving")
+
+    assert next_one.end() == 0
+    with Server(data):
+        assert ask(data, "SELECT 1") == [(1,)]
+
+
+def test_an_owner_notices_that_its_folder_is_gone(data: Path) -> None:
+    with Server(data, durable=False) as server:
+        first = server.pid
+        assert first
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        shutil.rmtree(data)
+
+        with pytest.raises(cluster.PostgresError, match="was removed or replaced"):
+            server.restart_if_ended()
+        assert server.pid is None
+        wait_until(lambda: not any(alive(int(pid)) for pid in children), "the end of its processes")
+
+    assert len(children) > 3
+    assert not data.exists()
+
+
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        ("pg_wal", "PANIC: .*could not locate a valid checkpoint record"),
+        ("PG_VERSION", "FATAL: .*database files are incompatible with server"),
+    ],
+)
+def test_data_that_no_server_starts_on_are_named_with_what_to_do(
+    data: Path, damaged: str, said: str
+) -> None:
+    with Server(data, durable=False):
+        pass
+    if damaged == "pg_wal":
+        for segment in (data / "pg_wal").glob("0*"):
+            segment.unlink()
+    else:
+        (data / "PG_VERSION").write_text("11\n")
+
+    with pytest.raises(cluster.PostgresError) as raised:
+        Server(data, durable=False).__enter__()
+
+    assert re.search(f"{said}.*remove the folder {re.escape(str(data.parent))}", str(raised.value))
+    assert "\n" not in str(raised.value)
+
+
 def test_lock_files_whose_number_is_another_programs_are_dropped(data: Path) -> None:
     with Server(data, durable=False) as server:
         assert server.pid
