@@ -100,7 +100,9 @@ def last_words(output: bytes) -> str:
     """The line of a program's output that says why it ended."""
     lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
     reasons = [line for line in lines if "FATAL:" in line or "error:" in line.lower()]
-    panics = [line for line in lines if "PANIC:" in line]  # the fatal errors after it follow from it
+    panics = [
+        line for line in lines if "PANIC:" in line
+    ]  # the fatal errors after it follow from it
     return [*lines, *reasons, *panics][-1].strip() if lines else "it said nothing"
 
 

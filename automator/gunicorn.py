@@ -4,7 +4,12 @@ Threads, so that a slow client does not hold a worker and each thread keeps its 
 PostgreSQL; no preload, so that no connection is shared across a fork.
 """
 
+from django.core.exceptions import ImproperlyConfigured
+
 from automator import settings
+
+if settings.DEMO_ASSUMED:  # `manage.py demo` asks for it
+    raise ImproperlyConfigured("DATABASE_URL is not set. Set it, or run make demo for a demo.")
 
 bind = f"{settings.HOST}:{settings.PORT}"
 workers = settings.WEB_CONCURRENCY

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from psycopg import IsolationLevel
 
 from automator import postgres
@@ -20,22 +21,33 @@ from automator.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEMO_DIR = BASE_DIR / ".demo"
+# Only collectstatic makes it, with the settings of production: it marks a production checkout.
+STATIC_DIR = BASE_DIR / ".staticfiles"
 
 env = Environment()
 
 
 def demo_secret_key() -> str:
-    """A random key, made once and kept in the demo's folder, so that log-ins outlive a restart."""
+    """A random key, made once and kept in the demo's folder, so that log-ins outlive a restart.
+
+    Raises ImproperlyConfigured where this user may not use the folder.
+    """
     path = DEMO_DIR / "secret_key"
-    if not path.exists():
-        DEMO_DIR.mkdir(mode=0o700, exist_ok=True)
-        handle, whole = tempfile.mkstemp(dir=DEMO_DIR)
-        os.write(handle, secrets.token_urlsafe(64).encode())
-        os.close(handle)
-        with contextlib.suppress(FileExistsError):  # of two commands at once the first one wins
-            os.link(whole, path)
-        Path(whole).unlink()
-    return path.read_text()
+    try:
+        if not path.exists():
+            DEMO_DIR.mkdir(mode=0o700, exist_ok=True)
+            handle, whole = tempfile.mkstemp(dir=DEMO_DIR)
+            os.write(handle, secrets.token_urlsafe(64).encode())
+            os.close(handle)
+            with contextlib.suppress(FileExistsError):  # of two commands at once the first one wins
+                os.link(whole, path)
+            Path(whole).unlink()
+        return path.read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"The demo's folder {DEMO_DIR} cannot be used ({error.strerror}): run this command as"
+            " the user who owns it, or remove it to begin a new demo, or set DATABASE_URL."
+        ) from error
 
 
 def weak(secret_key: str) -> bool:
@@ -50,7 +62,15 @@ def weak(secret_key: str) -> bool:
 # --- the environment ------------------------------------------------------------------------------
 
 database = env.database("DATABASE_URL")
-DEMO = env.boolean("DEMO", default=not env.text("DATABASE_URL"))
+# Nobody asked for a demo, but no database is named either. That is fine beside a demo, and wrong in
+# a production checkout where a command lost its environment: it would work on other books.
+DEMO_ASSUMED = not env.text("DATABASE_URL") and not env.text("DEMO")
+if DEMO_ASSUMED and STATIC_DIR.exists():
+    raise ImproperlyConfigured(
+        f"DATABASE_URL is not set, and this checkout is set up for production: collectstatic made"
+        f" the folder {STATIC_DIR}. Set DATABASE_URL, or set DEMO=1 for a demo all the same."
+    )
+DEMO = env.boolean("DEMO", default=DEMO_ASSUMED)
 DEBUG = env.boolean("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY") or (demo_secret_key() if DEMO else "")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
@@ -187,7 +207,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "/static/"
-STATIC_ROOT = None if DEMO else BASE_DIR / ".staticfiles"
+STATIC_ROOT = None if DEMO else STATIC_DIR
 WHITENOISE_USE_FINDERS = DEMO
 STORAGES = {
     "staticfiles": {

@@ -54,8 +54,12 @@ def test_good_books_are_one_sentence(good_books: None) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_books_at_all_agree() -> None:
-    assert audit_inventory() == "0 ticket groups, 0 holds, 0 ledger entries: everything agrees.\n"
+def test_no_books_at_all_are_nothing_to_audit_and_exit_code_3() -> None:
+    with pytest.raises(CommandError) as raised:
+        audit_inventory()
+
+    said = "0 ticket groups, 0 holds, 0 ledger entries: there is nothing to audit."
+    assert (str(raised.value), raised.value.returncode) == (said, 3)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,7 +19,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from automator import cluster
+from inventory.models import Broker
+from tests.fixtures import Unchanged
 from tests.programs import CHECKOUT, PATIENCE, Program, processes_in, wait_until
+from tests.rivals import database_url
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +60,17 @@ def demo(checkout: Path, port: int, *command: str) -> Program:
     return Program(*command, folder=checkout, environment={"PORT": str(port)})
 
 
-def manage(checkout: Path, *arguments: str) -> str:
-    with Program(sys.executable, "manage.py", *arguments, folder=checkout) as program:
+def manage(checkout: Path, *arguments: str, **environment: str) -> str:
+    command = (sys.executable, "manage.py", *arguments)
+    with Program(*command, folder=checkout, environment=environment) as program:
         assert program.end() == 0, program.output
     return program.output
 
 
 def sql(checkout: Path, query: str) -> str:
-    return manage(checkout, "dbshell", "--", "-Atc", query).strip()
+    note, _, answer = manage(checkout, "dbshell", "--", "-Atc", query).partition("\n")
+    assert note.startswith("Working on the demo's database")
+    return answer.strip()
 
 
 def request(
@@ -177,14 +183,73 @@ def test_a_killed_postgres_is_started_again(checkout: Path, port: int) -> None:
         wait_until(lambda: ready(port), "an answer of the new server")
 
 
+def test_it_ends_when_its_folder_is_removed_and_begins_anew_next_time(
+    checkout: Path, port: int
+) -> None:
+    with demo(checkout, port) as program:
+        program.expect("Ready:")
+        shutil.rmtree(checkout / ".demo")
+        manage(checkout, "migrate", DEMO="1")
+
+        assert program.end() == 1
+    assert "was removed or replaced while PostgreSQL ran in it" in program.output
+    assert "Traceback" not in program.output
+    with demo(checkout, port) as program:
+        program.expect("Made: 1 broker")
+        program.expect("Ready:")
+
+
 def test_it_waits_for_a_command_that_started_the_server(checkout: Path, port: int) -> None:
     wait = "import sys; print('here'); sys.stdout.flush(); sys.stdin.read()"
-    with Program(sys.executable, "manage.py", "shell", "-c", wait, folder=checkout) as command:
+    shell = (sys.executable, "manage.py", "shell", "-c", wait)
+    with Program(*shell, folder=checkout, environment={"DEMO": "1"}) as command:
         command.expect("here")
         with demo(checkout, port) as program:
             assert f"process {command.process.pid}," in program.expect("Waiting for")
             assert command.end() == 0
             program.expect("Ready:")
+
+
+def test_a_demo_of_another_version_is_told_apart_in_one_line(checkout: Path, port: int) -> None:
+    with demo(checkout, port) as program:
+        program.expect("Ready:")
+    for change, undo, said in (
+        (
+            "INSERT INTO django_migrations VALUES (0, 'holds', '0099_gone', now())",
+            "DELETE FROM django_migrations WHERE id = 0",
+            "it has had holds.0099_gone, which is not in this code",
+        ),
+        (
+            "UPDATE django_migrations SET app = 'x' || app WHERE app = 'inventory'",
+            "UPDATE django_migrations SET app = 'inventory' WHERE app = 'xinventory'",
+            "is applied before its dependency",
+        ),
+    ):
+        sql(checkout, change)
+        with demo(checkout, port) as program:
+            assert program.end() == 1
+        sql(checkout, undo)
+
+        [line] = program.output.splitlines()
+        assert line.startswith("CommandError: Another version of automator made the demo in ")
+        assert said in line
+        assert line.endswith("the demo's data are lost.")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_leaves_the_books_of_others_alone(
+    checkout: Path, port: int, broker: Broker, unchanged: Unchanged
+) -> None:
+    environment = {"DATABASE_URL": database_url(), "PORT": str(port)}
+    command = (sys.executable, "manage.py", "demo")
+    with unchanged(), Program(*command, folder=checkout, environment=environment) as program:
+        assert program.end() == 1
+
+    assert program.output == (
+        "CommandError: The database that DATABASE_URL names has brokers, and none is the demo's."
+        " Unset DATABASE_URL for a demo with a database of its own.\n"
+    )
+    assert list(Broker.objects.all()) == [broker]
 
 
 def test_a_second_demo_is_refused_in_one_line(checkout: Path, port: int) -> None:

@@ -18,7 +18,8 @@ class Command(BaseCommand):
         """Print a line for each difference, or one sentence.
 
         Raises:
-            CommandError: there are differences (exit code 1), or the database cannot be used (2).
+            CommandError: there are differences (exit code 1), the database cannot be used (2), or
+                it has no ticket groups (3), as the wrong database would have none.
         """
         found = 0
         try:
@@ -41,6 +42,8 @@ class Command(BaseCommand):
         )
         if found:
             raise CommandError(f"{extent}: {counted(found, 'difference', 'differences')}.")
+        if not groups:
+            raise CommandError(f"{extent}: there is nothing to audit.", returncode=3)
         self.stdout.write(f"{extent}: everything agrees.")
 
     def progress(self, check: Check | None) -> None:

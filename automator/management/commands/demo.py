@@ -15,12 +15,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connections
+from django.db import OperationalError, ProgrammingError, connection, connections
+from django.db.migrations.exceptions import InconsistentMigrationHistory
+from django.db.migrations.loader import MigrationLoader
 
 from automator import demo
 from automator.cluster import PostgresError
 from automator.postgres import BusyError, Server
 from automator.processes import Lock, Told, child, end_with_parent, exit_on
+from inventory.models import Broker
 
 SECONDS_TO_FINISH_REQUESTS = 5
 SECONDS_FOR_THE_PORT = 3
@@ -58,7 +61,11 @@ class Command(BaseCommand):
             refuse_a_second_demo(data.parent, running)
         refuse_a_taken_port()
         server = self.own_server(data, running) if data else None
-        call_command("migrate", verbosity=0, interactive=False)
+        if data:
+            migrate_own_database(data.parent)
+        else:
+            refuse_the_books_of_others()
+            call_command("migrate", verbosity=0, interactive=False)
         address = f"http://{settings.HOST}:{settings.PORT}"
         demo.prepare(self.stdout, address)
         connections.close_all()
@@ -90,6 +97,48 @@ class Command(BaseCommand):
         raise CommandError(
             f"The server ended by itself ({describe(gunicorn.returncode)}). Start the demo again.",
             returncode=max(gunicorn.returncode, 1),
+        )
+
+
+def migrate_own_database(folder: Path) -> None:
+    """Bring the demo's own database to the state of this code.
+
+    Args:
+        folder: where it is, for the message.
+
+    Raises:
+        CommandError: another version of the code made it, and its migrations do not fit.
+    """
+    loader = MigrationLoader(connection)
+    known = set(loader.disk_migrations)
+    known.update(*(migration.replaces for migration in loader.disk_migrations.values()))
+    applied = {key for key in loader.applied_migrations if key[0] in loader.migrated_apps}
+    try:
+        if applied <= known:
+            call_command("migrate", verbosity=0, interactive=False)
+            return
+        reason = f"it has had {'.'.join(min(applied - known))}, which is not in this code"
+    except (InconsistentMigrationHistory, ProgrammingError) as error:
+        reason = str(error).partition("\n")[0]
+    raise CommandError(
+        f"Another version of automator made the demo in {folder} ({reason}). Remove that folder"
+        " and start the demo again; the demo's data are lost."
+    )
+
+
+def refuse_the_books_of_others() -> None:
+    """Leave a database alone that DATABASE_URL names if it has brokers, and not the demo's.
+
+    Raises:
+        CommandError: it has.
+    """
+    if Broker._meta.db_table not in connection.introspection.table_names():
+        return
+    names = set(Broker.objects.values_list("name", flat=True))
+    if names and demo.BROKER not in names:
+        raise CommandError(
+            "The database that DATABASE_URL names has brokers, and none is the demo's. Unset"
+            " DATABASE_URL for a demo with a database of its own."
         )
 
 
