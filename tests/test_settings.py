@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +48,13 @@ def read(**environment: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     settings: dict[str, Any] = json.loads(done.stdout)
     return settings
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the settings in a clean clone: this checkout may be set up for production."""
+    shutil.copytree(CHECKOUT / "automator", tmp_path / "automator")
+    monkeypatch.setattr(sys.modules[__name__], "CHECKOUT", tmp_path)
 
 
 def complaints(**environment: str) -> list[str]:
@@ -92,7 +101,7 @@ def test_cookies_of_production_are_bound_to_host_and_https() -> None:
     assert settings["CSRF_COOKIE_HTTPONLY"] is True
 
 
-def test_no_variable_at_all_makes_a_demo_on_this_machine() -> None:
+def test_no_variable_at_all_makes_a_demo_on_this_machine(clone: None) -> None:
     settings = read()
 
     assert settings["DEMO"] is True
@@ -104,7 +113,7 @@ def test_no_variable_at_all_makes_a_demo_on_this_machine() -> None:
     assert read()["SECRET_KEY"] == settings["SECRET_KEY"], "log-ins outlive a restart"
 
 
-def test_a_variable_that_is_empty_counts_as_unset() -> None:
+def test_a_variable_that_is_empty_counts_as_unset(clone: None) -> None:
     assert read(DEMO="", DATABASE_URL="", PORT="", DEBUG="") == read()
 
 

@@ -149,6 +149,19 @@ def test_folder_that_may_not_be_used_is_named_in_one_line(checkout: Path) -> Non
     )
 
 
+@pytest.mark.parametrize("command", ["migrate", "demo"])
+def test_folder_that_may_not_be_used_is_one_line_also_where_no_key_is_made(
+    checkout: Path, command: str
+) -> None:
+    (checkout / ".demo").touch()
+    done = run(checkout, "manage.py", command, SECRET_KEY=PRODUCTION["SECRET_KEY"])
+
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "cannot" in line
+    assert str(checkout / ".demo") in line
+
+
 @pytest.fixture(scope="module")
 def empty(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """The URL of an empty database, in which nobody but its owner may make anything."""

@@ -143,9 +143,16 @@ def refuse_the_books_of_others() -> None:
 
 
 def refuse_a_second_demo(folder: Path, running: contextlib.ExitStack) -> None:
-    """Two demos of one checkout would share a database, and stop it under each other."""
-    folder.mkdir(mode=0o700, exist_ok=True)
-    lock = Lock(folder / "demo.lock")
+    """Two demos of one checkout would share a database, and stop it under each other.
+
+    Raises:
+        CommandError: another demo runs, or this user may not use the folder.
+    """
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        lock = Lock(folder / "demo.lock")
+    except OSError as error:
+        raise CommandError(f"The folder {folder} cannot be used: {error.strerror}.") from error
     running.callback(lock.release)
     if not lock.take():
         raise CommandError(f"The demo of this folder runs already, as process {lock.holder()}.")
