@@ -5,7 +5,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("holds", "0003_by_hand"),
+        ("holds", "0005_seats_by_index"),
         ("inventory", "0002_ledger_and_lists"),
     ]
 

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("inventory", "0004_staged_imports")]
+    dependencies = [("inventory", "0006_stride")]
 
     operations = [
         migrations.RunSQL(
