@@ -45,7 +45,7 @@ def sales_of_two(broker: Broker, groups: int) -> None:
             api.invoice(f"order-{sale}", f"sale-{sale}")
     with _unguarded() as cursor:
         for model, condition in TABLES.items():
-            _copy(cursor, model, condition, groups - 1, new=KEYS | WIRE_IDS)
+            _copy(cursor, model, condition, groups - 1, new=KEYS | WIRE_IDS | {"public_id"})
 
 
 def more_of(hold: Hold, number: int) -> None:
@@ -76,6 +76,8 @@ def _copy(
 def _other(column: str) -> str:
     if column in KEYS:
         return f"{column} + copy * 1000"
+    if column == "public_id":
+        return "left(md5(random()::text), 16)"
     return f"CASE {column} WHEN '' THEN '' ELSE {column} || '-' || copy END"
 
 
