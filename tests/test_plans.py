@@ -227,17 +227,20 @@ def test_history_of_a_group_costs_its_calls_nothing(
             assert new <= old + 25, (before, after, analysed, generic)
 
 
-def test_overdue_holds_of_other_groups_are_not_read(
+def test_refused_hold_reads_neither_overdue_holds_of_others_nor_history_of_its_group(
     broker: Broker, database_clock: DatabaseClock
 ) -> None:
-    sales_of_two(broker, GROUPS)
     api = Api(broker)
-    database_clock.move(broker.hold_lifetime)
     group = TicketGroupFactory(broker=broker)
+    api.hold(group, 1, "g-1")
+    api.release("g-1")
+    sales_of_two(broker, GROUPS)
+    more_of(Hold.objects.get(global_id="g-1"), 5_000)
+    database_clock.move(broker.hold_lifetime)
     execute("ANALYZE")
 
     with measured() as found:
-        assert api.hold(group, 7, "g-1").status_code == 409
+        assert api.hold(group, 7, "g-2").status_code == 409
 
     assert Hold.objects.overdue().count() == GROUPS
     assert found.scanned == []
