@@ -100,9 +100,9 @@ def test_split_rule_is_looked_at(
     api: Api, database_clock: DatabaseClock, unchanged: Unchanged
 ) -> None:
     group = TicketGroupFactory(broker=api.broker, seats=[], quantity=6)
-    for minute, quantity in enumerate([3, 2, 1]):
-        database_clock.stop(START + timedelta(minutes=minute))
-        api.hold(group, quantity, f"g-{minute}")
+    for number, size in enumerate([3, 2, 1]):
+        database_clock.stop(START + timedelta(minutes=number))
+        api.hold(group, size, f"g-{number}")
     with unchanged():
         cases: list[tuple[str, int, int | None]] = [
             *(("any", 2, 15), ("never_leave_one", 2, 16), ("pairs", 2, 15), ("pairs", 3, None)),
