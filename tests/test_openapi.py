@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -307,7 +307,7 @@ def test_link_gives_the_next_call_what_it_takes(
         "invoice": ["hold", "invoice"],
         "look_up_invoice": ["hold", "invoice", "look_up_invoice"],
     }[operation]
-    calls = {
+    calls: dict[str, Callable[[Any], Any]] = {
         "hold": lambda body: api.post("hold", "holds", {**held, **body}),
         "look_up_hold": lambda ids: api.look_up_hold(ids.get("global_id", "1")),
         "release": lambda ids: api.release(ids.get("global_id", "1")),
