@@ -175,7 +175,7 @@ def test_migration_decides_it_from_the_seats_that_are_there(broker: Broker) -> N
         TicketGroupFactory(broker=broker, seats=seats, quantity=len(seats) or 3) for seats in lists
     ]
     TicketGroup.objects.update(stride=None)
-    migration = import_module("inventory.migrations.0005_stride")
+    migration = import_module("inventory.migrations.0006_stride")
     with connection.cursor() as cursor:
         cursor.execute(migration.KNOWN.format(table="inventory_ticketgroup"))
 
