@@ -1,9 +1,11 @@
 """Which event of a broker a row of a book means."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, time
+from functools import cached_property
+from itertools import chain, islice
 from typing import NamedTuple
 
 from inventory.models import Broker, Event
@@ -27,13 +29,57 @@ class Meant(NamedTuple):
     unsaved: bool
 
 
-@dataclass(slots=True)
+@dataclass
 class _Show:
-    """What is known of one name at one venue: events, and when they are stored and listed to be."""
+    """What is known of one name at one venue: events, and when they are stored and listed to be.
 
-    events: list[Event] = field(default_factory=list)
+    A book may list a show at thousands of times, so events and times are looked up by their day.
+    """
+
     stored: set[When] = field(default_factory=set)
     listed: set[When] = field(default_factory=set)
+    events: dict[When, Event] = field(default_factory=dict)
+    by_day: defaultdict[date | None, list[Event]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, event: Event) -> None:
+        """Keep an event under its date and time."""
+        self.events[event.date, event.time] = event
+        self.by_day[event.date].append(event)
+
+    def announce(self, event: Event, one: Listed) -> None:
+        """Give an event that is kept here the date and time that a listing has for it."""
+        del self.events[event.date, event.time]
+        self.by_day[event.date].remove(event)
+        announce(one, event)
+        self.add(event)
+
+    def only(self, one: Listed) -> Event | None:
+        """The one event that says nothing else about when it is, if there is just one."""
+        if one.date is None:
+            fitting = list(islice(self.events.values(), 2))
+        elif one.time is None:
+            fitting = [*self.by_day[one.date][:2], *self.by_day[None][:2]]
+        else:
+            whens: list[When] = [(one.date, one.time), (one.date, None), (None, None)]
+            fitting = [self.events[when] for when in whens if when in self.events]
+        return fitting[0] if len(fitting) == 1 else None
+
+    @cached_property
+    def unknown(self) -> dict[date | None, list[When]]:
+        """When the book lists the show and no stored event is, by day."""
+        return _by_day(self.listed - self.stored)
+
+    @cached_property
+    def known(self) -> dict[date | None, list[When]]:
+        """When the book lists the show or a stored event is, by day."""
+        return _by_day(self.listed | self.stored)
+
+
+def _by_day(whens: Iterable[When]) -> dict[date | None, list[When]]:
+    days: dict[date | None, list[When]] = {}
+    for when in whens:
+        days.setdefault(when[0], []).append(when)
+    return days
 
 
 def match(listed: Collection[Listed], broker: Broker) -> dict[Listed, Meant]:
@@ -46,7 +92,7 @@ def match(listed: Collection[Listed], broker: Broker) -> dict[Listed, Meant]:
     shows: defaultdict[tuple[str, str], _Show] = defaultdict(_Show)
     for stored in Event.objects.filter(broker=broker):
         show = shows[stored.name, stored.venue]
-        show.events.append(stored)
+        show.add(stored)
         show.stored.add((stored.date, stored.time))
     for one in listed:
         shows[one.name, one.venue].listed.add(one[2:])
@@ -54,15 +100,15 @@ def match(listed: Collection[Listed], broker: Broker) -> dict[Listed, Meant]:
     # The most exact listings first, so that a vaguer one finds what they mean.
     for one in sorted(listed, key=lambda one: (one.date is None, one.time is None)):
         show = shows[one.name, one.venue]
-        event = _exact(one, show.events) or _only(one, show.events)
+        event = show.events.get(one[2:]) or show.only(one)
         if event and says_more(one, event) and _contested(one, event, show):
             event = None
         unsaved = event is None or event._state.adding
         if event is None:
             event = new(one, broker)
-            show.events.append(event)
+            show.add(event)
         elif says_more(one, event):
-            announce(one, event)
+            show.announce(event, one)
             unsaved = True
         found[one] = Meant(event, unsaved)
     return found
@@ -96,16 +142,6 @@ def _agree(one: When, other: When) -> bool:
     return all(None in pair or pair[0] == pair[1] for pair in zip(one, other, strict=True))
 
 
-def _exact(one: Listed, events: list[Event]) -> Event | None:
-    return next((e for e in events if (e.date, e.time) == (one.date, one.time)), None)
-
-
-def _only(one: Listed, events: list[Event]) -> Event | None:
-    """The one event that says nothing else about when it is, if there is just one."""
-    fitting = [event for event in events if could_be(one, event)]
-    return fitting[0] if len(fitting) == 1 else None
-
-
 def _contested(one: Listed, event: Event, show: _Show) -> bool:
     """Whether an event that is to be announced could be another one of the book as well.
 
@@ -113,7 +149,8 @@ def _contested(one: Listed, event: Event, show: _Show) -> bool:
     where the book still leaves open when this one is: it would mean either of them afterwards.
     """
     now = event.date, event.time
-    others = show.listed - show.stored
-    if now in show.listed:
-        others |= show.stored - {now}
+    days = show.known if now in show.listed else show.unknown
+    # A time that agrees with `now` is of its day or of none; where `now` has no day, all agree.
+    there = days if now[0] is None else (now[0], None)
+    others = chain.from_iterable(days.get(day, ()) for day in there)
     return any(_agree(when, now) and not _agree(when, one[2:]) for when in others)

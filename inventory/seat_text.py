@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from inventory.seats import NUMBERED
@@ -28,7 +29,7 @@ def read(text: str) -> list[str]:
         if len(label) > LONGEST:
             raise ValueError(f"The seat {label[:LONGEST]}… has more than {LONGEST} characters.")
     if len(set(labels)) < len(labels):
-        twice = next(label for label in labels if labels.count(label) > 1)
+        twice = next(label for label, times in Counter(labels).items() if times > 1)
         raise ValueError(f"The seat {twice} stands there twice.")
     return labels
 

@@ -213,7 +213,6 @@ def test_second_row_with_a_remote_id_is_refused_even_if_the_first_was() -> None:
             with_notes(b'"the "best" seats"'),
             "has a quote in the middle of a quoted cell: write two for one",
         ),
-        (with_notes(b"n" * 200_000), "has a cell of over 131,072 characters"),
     ],
 )
 def test_line_that_cannot_be_cut_into_cells(line: bytes, problem: str) -> None:

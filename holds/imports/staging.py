@@ -88,7 +88,10 @@ def _line(row: Row, listing: int) -> str:
 def _refused_line(row: RefusedRow) -> str:
     """A refused row as COPY reads it: the line, the id if it has one, its cells and problems."""
     nothing = "\t".join(["{}", _NULL, "0", "", "", _NULL, "", "{}", *[_NULL] * 7])
-    cells, problems = _list(row.cells), _list(tuple(map(str, row.problems)))
+    # Not remembered: a refused row may have a megabyte, and none is like another.
+    cells, problems = (
+        _list.__wrapped__(values) for values in (row.cells, tuple(map(str, row.problems)))
+    )
     return f"{row.line}\t{_own_id(row.remote_id or '')}\t{nothing}\t0\t{cells}\t{problems}\n"
 
 

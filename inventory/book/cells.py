@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from inventory.book.formulas import BLANK, ROUNDED, restored
 from inventory.models import WIRE_ID
 
+LONGEST_CELL = 40_000  # characters; the longest list of seats in quotes has some 35,000
 MOST_TICKETS = 100_000  # in a group; a larger number is a slip, or another column's
 MOST_MONEY = Decimal(1_000_000)
 LONGEST_MONEY = 20  # characters

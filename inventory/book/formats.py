@@ -41,8 +41,8 @@ class Format:
         found: dict[str, int] = {}
         twins: list[str] = []
         for column in self.columns:
-            taken = set(found.values())
-            at = [i for i, name in enumerate(names) if name in column.names and i not in taken]
+            taken, spellings = set(found.values()), column.names
+            at = [i for i, name in enumerate(names) if name in spellings and i not in taken]
             if not at or column.fact in found:
                 continue
             found[column.fact] = at[0]

@@ -8,7 +8,17 @@ from operator import itemgetter
 from typing import Any, BinaryIO, NamedTuple
 
 from inventory.book import dates, tickets
-from inventory.book.cells import BadCell, flag, money, name, notes, price, quantity, remote_id
+from inventory.book.cells import (
+    LONGEST_CELL,
+    BadCell,
+    flag,
+    money,
+    name,
+    notes,
+    price,
+    quantity,
+    remote_id,
+)
 from inventory.book.formats import KNOWN, Format, normalised, recognised
 from inventory.book.lines import Lines
 from inventory.book.records import DELIMITERS, Broken, Records
@@ -127,10 +137,11 @@ class Book:
     def _row(self, line: int, cells: list[str]) -> Row | RefusedRow | None:
         """The row, or None where all its cells are empty."""
         width = len(self.headers)
-        if len(cells) != width:
-            if any(map(str.strip, cells[width:])) or len(cells) < width:
-                return self._misfit(line, cells)
-            del cells[width:]
+        if len(cells) < width or any(map(str.strip, cells[width:])):
+            return self._misfit(line, cells)
+        del cells[width:]
+        if max(map(len, cells)) > LONGEST_CELL:
+            return self._oversized(line, cells)
         cells.append("")
         values: list[Any] = [line]
         problems: list[Problem] = []
@@ -151,6 +162,18 @@ class Book:
         if not any(map(str.strip, cells)):
             return None
         return RefusedRow(line, own_id, tuple(cells), tuple(problems))
+
+    def _oversized(self, line: int, cells: list[str]) -> RefusedRow:
+        """A row with a cell that is too long to be read: every check of a cell has a bound."""
+        own_id = None
+        if len(cells[self.columns["remote_id"]]) <= LONGEST_CELL:
+            own_id = self._readable_id(cells)
+        problems = tuple(
+            Problem(header, cell, f"must be at most {LONGEST_CELL:,} characters: has {len(cell):,}")
+            for header, cell in zip(self.headers, cells, strict=True)
+            if len(cell) > LONGEST_CELL
+        )
+        return RefusedRow(line, own_id, tuple(cells), problems)
 
     def _readable_id(self, cells: list[str]) -> str | None:
         try:

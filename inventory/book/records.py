@@ -5,8 +5,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from inventory.book.formats import KNOWN, normalised
-from inventory.book.lines import BookError, Lines, open_quote
+from inventory.book.lines import LONGEST, BookError, Lines, open_quote
 
+# Each column of the header is compared with each name that a format knows.
+MOST_COLUMNS = 1000
+# A cell over LONGEST_CELL refuses its row by name. The csv module's own limit, which is one for
+# the whole process, is put where a record is refused anyway, so that it never applies first.
+csv.field_size_limit(LONGEST)
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 OTHER_DELIMITERS = "|:~^"  # seen elsewhere, and not taken here
 
@@ -49,9 +54,9 @@ class Records:
                     if cells:
                         yield line, cells
                     pending.clear()
-            except csv.Error as error:
+            except csv.Error:
                 line = self._lines_before + reader.line_num - len(pending) + 1
-                yield line, self._broken(line, str(error))
+                yield line, self._broken(line)
                 pending.clear()
             else:
                 return
@@ -82,6 +87,11 @@ class Records:
         headers = [cell.strip() for cell in best[1]]
         while headers and not headers[-1]:
             headers.pop()
+        if len(headers) > MOST_COLUMNS:
+            raise BookError(
+                f"The header row has {len(headers):,} columns, and at most {MOST_COLUMNS:,} are "
+                "read. Is this a CSV file with its column names in the first row?"
+            )
         return headers, best[2]
 
     def _refuse_cut(self, line: int) -> None:
@@ -92,7 +102,7 @@ class Records:
                 "It was cut on its way: get it again."
             )
 
-    def _broken(self, line: int, error: str) -> Broken:
+    def _broken(self, line: int) -> Broken:
         opened = open_quote(self._pending, self.delimiter)
         if opened is not None:
             raise BookError(
@@ -106,6 +116,4 @@ class Records:
                 "in the middle of a cell. Close the quote, or write two for one that is meant."
             )
         text = self._pending[0].rstrip("\r\n")
-        if "field limit" in error:
-            return Broken(text, f"has a cell of over {csv.field_size_limit():,} characters")
         return Broken(text, "has a quote in the middle of a quoted cell: write two for one")

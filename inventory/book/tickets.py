@@ -1,6 +1,7 @@
 """What a book says of the tickets themselves: seats, split rule, stock type."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from inventory.book.cells import BadCell, quantity, unpadded
@@ -13,8 +14,10 @@ from inventory.seats import NUMBERED, SplitRule
 NO_SEATS = frozenset({"", "*", "n/a"})
 LISTED, FIRST, LAST, COUNT = range(4)  # the arguments of `seats`
 SEPARATORS = re.compile(r"[\s,;|]+")
-# Labels that a plain list cannot say stand in quotes, a quote inside one doubled.
-QUOTED = re.compile(r'"((?:[^"]|"")+)"(?:,|\Z)')
+# One label in quotes, where a quote inside is doubled, and what follows it. The possessive
+# quantifiers never give back what they took: with backtracking a cell full of quotes would take
+# quadratic time, and a single match holds the interpreter's lock until it ends.
+QUOTED = re.compile(r'"((?:[^"]++|"")++)"(?:,|\Z)')
 SPLIT_SEPARATORS = re.compile(r"[\s,;|:]+")
 
 SPLIT_RULES = {
@@ -130,16 +133,23 @@ def _listed(cell: str) -> list[str]:
     # 7 and 07 are one seat.
     keys = [(n[1], int(n[2])) if n else s for s, n in zip(labels, numbers, strict=True)]
     if len(set(keys)) < len(keys):
-        twice = next(s for s, key in zip(labels, keys, strict=True) if keys.count(key) > 1)
+        times = Counter(keys)
+        twice = next(s for s, key in zip(labels, keys, strict=True) if times[key] > 1)
         raise BadCell(f"lists seat {twice} twice")
     return in_order(labels)
 
 
 def _quoted(cell: str) -> list[str]:
-    """The labels of a list in quotes; none where it is not one."""
-    labels = [label.replace('""', '"') for label in QUOTED.findall(cell)]
-    fits = 0 < len(labels) <= MOST and len(set(labels)) == len(labels)
-    fits = fits and all(len(label) <= LONGEST for label in labels)
+    """The labels of a list in quotes; none where it is not one.
+
+    Each match begins where the one before it ended, and the first failure ends the search.
+    """
+    labels: list[str] = []
+    start = 0
+    while len(labels) < MOST and (found := QUOTED.match(cell, start)):
+        labels.append(found[1].replace('""', '"'))
+        start = found.end()
+    fits = len(set(labels)) == len(labels) and all(len(label) <= LONGEST for label in labels)
     return labels if fits and quoted(labels) == cell else []
 
 
