@@ -23,7 +23,7 @@ _LIMITS = (
 _FIELDS = """
     0, g.remote_id, e.name, e.venue, e.date, e.time, {quantity}, g.section, g.row, {seats},
     g.split_rule, g.split_quantities, g.price, g.cost, g.face_value, g.stock_type, g.in_hand_on,
-    g.public_notes, g.internal_notes, g.on_sale
+    g.public_notes, g.internal_notes, g.on_sale, (SELECT at FROM moment)
 """
 _SEATS = 9
 _ALL = _FIELDS.format(quantity="g.quantity", seats="g.seats")
@@ -39,6 +39,11 @@ _FREE = _FIELDS.format(
 
 class Export:
     """A broker's book as a CSV file of a format.
+
+    Each row says as of when it is, so that whoever imports the file knows which claims came later.
+    The one statement that reads all rows reads the database's clock first, as soon as it has its
+    snapshot: a claim that is being committed in just that instant is the only one that the moment
+    can be wrong about, and an import asks before it frees tickets on account of that.
 
     Without `available` it has all that the broker lists, whatever is claimed; with it what can be
     bought now: free tickets that are on sale, for events that are not past, and nothing that only
@@ -98,6 +103,7 @@ class Export:
         which, parameters = groups.order_by().values("id").query.sql_with_params()
         return (
             f"""
+            WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at)
             SELECT {_FREE if self.available else _ALL}
             FROM inventory_ticketgroup g
             JOIN inventory_event e ON e.id = g.event_id
@@ -105,7 +111,7 @@ class Export:
                 SELECT group_id, range_agg(positions) AS taken FROM holds_hold
                 WHERE broker_id = %s AND state = ANY (%s) AND positions IS NOT NULL
                 GROUP BY group_id) c ON c.group_id = g.id
-            WHERE g.id IN ({which})
+            WHERE g.id IN ({which}) AND (SELECT at FROM moment) IS NOT NULL
             ORDER BY e.date, e.time, e.name, e.id, g.section, g.row, g.remote_id
             """,  # noqa: S608  column names and the ORM's own SQL
             (self.broker.id, list(LIVE), *parameters),

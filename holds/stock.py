@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -13,16 +14,54 @@ from inventory.restock import Claim, restocked
 # Further than any position: where claims wait while their places change, so that no two of them
 # ever overlap on the way.
 _ASIDE = 1_000_000_000
+_MADE_LIVE = (Effect.HELD, Effect.INVOICED_LATE)
 
 
 def claims_of(group_ids: Sequence[int]) -> dict[int, list[Claim]]:
     """The live claims of ticket groups, by group."""
     found: dict[int, list[Claim]] = {}
     live = Hold.objects.live().filter(group_id__in=group_ids).order_by("id")
-    columns = ("group_id", "global_id", "quantity", "seats", "customer", "created_at")
-    for group_id, global_id, quantity, labels, customer, since in live.values_list(*columns):
-        claim = Claim(global_id, quantity, tuple(labels), customer, since)
+    columns = ("group_id", "global_id", "quantity", "seats", "customer")
+    for group_id, global_id, quantity, labels, customer in live.values_list(*columns):
+        claim = Claim(global_id, quantity, tuple(labels), customer)
         found.setdefault(group_id, []).append(claim)
+    return found
+
+
+class Since(NamedTuple):
+    """What has happened to the claims of a ticket group since a moment.
+
+    `made`: the global ids of claims that were not live then, but have been since. `then`: claims
+    that were live then, as they were, and that something has happened to since.
+    """
+
+    made: set[str]
+    then: list[Claim]
+
+
+def claims_since(group_ids: Sequence[int], moment: datetime) -> dict[int, Since]:
+    """What has happened to the claims of ticket groups since a moment, by group.
+
+    The ledger knows: a claim becomes live when it is placed, or when an expired one is invoiced
+    late. Whatever else happens to a claim first after the moment says that it was live then.
+    """
+    found: dict[int, Since] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (group_id, global_id) group_id, global_id, effect, tickets, seats
+            FROM inventory_ledgerentry
+            WHERE group_id = ANY(%s) AND at > %s AND effect <> 'stocked'
+            ORDER BY group_id, global_id, number
+            """,
+            (list(group_ids), moment),
+        )
+        for group_id, global_id, effect, tickets, labels in cursor.fetchall():
+            since = found.setdefault(group_id, Since(set(), []))
+            if effect in _MADE_LIVE:
+                since.made.add(global_id)
+            else:
+                since.then.append(Claim(global_id, tickets, tuple(labels)))
     return found
 
 

@@ -62,6 +62,9 @@ class Import(models.Model):
     problem = models.CharField(
         max_length=2000, blank=True, help_text="Why it was refused, or waits for a yes."
     )
+    # When the inventory was as the file says, and what identifies the file.
+    as_of = models.DateTimeField(null=True)
+    sha256 = models.CharField(max_length=64, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
     # Of the file's rows. They add up to all that are in it.
@@ -147,6 +150,9 @@ class ImportRow(models.Model):
     public_notes = models.TextField(null=True)  # noqa: DJ001
     internal_notes = models.TextField(null=True)  # noqa: DJ001
     on_sale = models.BooleanField(null=True)
+    growth = models.IntegerField(
+        default=0, db_default=0, help_text="How many tickets of an existing group it would free."
+    )
 
     objects = ImportRowQuerySet.as_manager()
 

@@ -5,21 +5,19 @@ was not listed; a contradiction is refused by name.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import NamedTuple
 
 from inventory import seats
 
 
 class Claim(NamedTuple):
-    """A live hold or sale: its global id, how many tickets, their seat labels if numbered, the
-    customer of one by hand, and since when."""
+    """A live hold or sale: its global id, how many tickets, their seat labels if numbered, and the
+    customer of one by hand."""
 
     global_id: str
     quantity: int
     seats: tuple[str, ...]
     customer: str = ""
-    since: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.global_id} for {self.customer}" if self.customer else self.global_id

@@ -1,5 +1,7 @@
 """A broker's book in a file of its own, imported by the command."""
 
+import os
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,14 @@ class Book:
 
     def __init__(self, folder: Path, broker: Broker) -> None:
         self.path, self.broker = folder / "book.csv", broker
+        self.written: datetime | None = None  # when the file says it was; None: just now
 
     def imported(self, *lines: str, header: str = HEADER, **options: Any) -> Import:
-        self._write(header, lines)
+        return self.read("\n".join([header, *lines]) + "\n", **options)
+
+    def read(self, text: str, **options: Any) -> Import:
+        """Import a file with that text, written just now."""
+        self._write(text)
         self.out, self.err = StringIO(), StringIO()
         call_command(
             "import_inventory",
@@ -45,7 +52,7 @@ class Book:
 
     def checked(self, *lines: str, header: str = HEADER, **options: Any) -> Import:
         """Only checked, as by somebody who looks at the preview."""
-        self._write(header, lines)
+        self._write("\n".join([header, *lines]) + "\n")
         with self.path.open("rb") as stream:
             return checking.check(
                 stream, broker=self.broker, file_name="book.csv", asked_by="user kim", **options
@@ -65,8 +72,11 @@ class Book:
         groups = TicketGroup.objects.filter(broker=self.broker).order_by("remote_id")
         return [str(group.price) for group in groups]
 
-    def _write(self, header: str, lines: tuple[str, ...]) -> None:
-        self.path.write_text("\n".join([header, *lines]) + "\n")
+    def _write(self, text: str) -> None:
+        self.path.write_text(text, encoding="utf-8", newline="")
+        # The kernel's own stamp may be some milliseconds old.
+        written = round((self.written or datetime.now(UTC)).timestamp() * 1_000_000) * 1000
+        os.utime(self.path, ns=(written, written))
 
 
 @pytest.fixture

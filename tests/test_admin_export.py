@@ -15,6 +15,7 @@ from automator.models import User
 from holds.export import Export
 from inventory.models import Broker, TicketGroup
 from tests.factories import BrokerFactory, TicketGroupFactory, UserFactory
+from tests.fixtures import DatabaseClock
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
 from tests.two_brokers import book
@@ -54,7 +55,8 @@ def downloaded(staff: Staff, address: str) -> tuple[str, str]:
     return name[1], answer.getvalue().decode()
 
 
-def test_buttons_give_the_own_book_at_once(staff: Staff) -> None:
+def test_buttons_give_the_own_book_at_once(staff: Staff, database_clock: DatabaseClock) -> None:
+    database_clock.stop(timezone.now())
     there = buttons(staff)
     assert list(there) == ["Export available", "Export for TEvo", "Export all"]
     broker = Broker.objects.get(name="alpha Tickets")

@@ -1,17 +1,22 @@
 """Importing a book in the admin: upload it, see what it would change, apply it."""
 
+import zoneinfo
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import override_settings
+from django.utils import timezone
 
 from automator.audit import differences
 from holds.admin import upload_form
 from inventory.imports import Import, ImportState
 from inventory.models import Broker, LedgerEntry, TicketGroup
+from inventory.transactions import TIME_LIMITS
 from tests.fixtures import Unchanged
 from tests.marketplace import Api
+from tests.rivals import outsider
 from tests.staff import Staff, page_of
 from tests.uploads import HEADER, apply, line, seen, text, upload
 
@@ -147,6 +152,57 @@ def test_options_are_those_of_the_check(staff: Staff, api: Api) -> None:
     assert TicketGroup.objects.get().free == 5
     refused = upload(staff, text(line("r-1", "", 5)), format="tevo")
     assert "which the tevo format needs" in seen(staff, refused)
+
+
+def test_upload_says_as_of_when_the_file_is(
+    staff: Staff, broker: Broker, api: Api, unchanged: Unchanged
+) -> None:
+    apply(staff, upload(staff, text(line("r-1", "", 10))))
+    zone = zoneinfo.ZoneInfo(broker.time_zone)
+    moment = timezone.now().astimezone(zone).replace(microsecond=0) + timedelta(seconds=1)
+    api.hold(TicketGroup.objects.get(), 4, "g-1")
+    content = text(line("r-1", "", 10, price="40.0"))
+    with unchanged():
+        late = upload(staff, content, quantities="free")
+        assert (late.state, late.as_of) == (ImportState.CONFIRM, late.started_at)
+        said = (moment - timedelta(seconds=60)).strftime("%Y-%m-%dT%H:%M:%S")
+        book = upload(staff, content, quantities="free", as_of=said)
+    assert (book.state, book.unchanged) == (ImportState.DONE, 1)
+    assert "Shows the inventory as of" in seen(staff, book)
+
+
+def test_moment_in_the_future_is_refused_on_the_page(staff: Staff, unchanged: Unchanged) -> None:
+    with unchanged():
+        book = upload(staff, text(line("r-1")), as_of="2060-01-01T00:00")
+    assert "which is in the future" in seen(staff, book)
+    answer = staff.fill_in(
+        page_of(Import, "add"), file=SimpleUploadedFile("a.csv", b""), as_of="soon"
+    )
+    assert "Enter a valid date/time." in answer.content.decode()
+
+
+def test_same_file_again_says_which_import_it_was(staff: Staff) -> None:
+    first = apply(staff, upload(staff, text(line("r-1"))))
+    page = seen(staff, upload(staff, text(line("r-1"))))
+    assert "This is the same file as the import of Nov. " in page
+    assert page_of(first) in staff.page(page_of(Import.objects.latest("id")))
+    assert "same file" not in seen(staff, first)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_upload_while_another_file_is_checked_is_told_so(
+    staff: Staff, broker: Broker, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TIME_LIMITS, "lock_timeout", "50ms")
+    file = SimpleUploadedFile("book.csv", text(line("r-1")))
+    with unchanged(), outsider() as rival:
+        rival.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('books of broker ' || %s, 0))",
+            (broker.id,),
+        )
+        answer = staff.fill_in(page_of(Import, "add"), file=file)
+    assert "Another file of this broker is being checked." in answer.content.decode()
+    assert not Import.objects.exists()
 
 
 def test_columns_that_go_nowhere_are_named(staff: Staff) -> None:

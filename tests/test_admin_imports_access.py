@@ -162,7 +162,7 @@ def test_page_takes_as_many_queries_for_three_rows_as_for_one(staff: Staff, rows
     lines += [line(f"new-{n}") for n in numbers] + [line(f"bad {n}") for n in numbers]
     book = upload(staff, text(*lines), snapshot="on")
     assert (book.changed, book.new, book.vanished, book.refused) == (rows, rows, rows, rows)
-    assert queries(staff, page_of(book)) == 12
+    assert queries(staff, page_of(book)) == 13
 
 
 def queries(staff: Staff, page: str) -> int:

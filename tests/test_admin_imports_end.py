@@ -55,6 +55,28 @@ def test_snapshot_of_less_than_half_waits_for_a_yes(staff: Staff, unchanged: Unc
     assert (book.state, book.applied) == (ImportState.DONE, 2)
 
 
+def test_tickets_that_would_become_free_wait_for_a_yes(staff: Staff, unchanged: Unchanged) -> None:
+    apply(staff, upload(staff, text(line("r-1", "", 10))))
+    with unchanged():
+        book = upload(staff, text(line("r-1", "", 14)))
+        press(staff, "apply", book)
+    assert book.state == ImportState.CONFIRM
+    assert "4 tickets would become free that are not free now: 4 of r-1." in seen(staff, book)
+    press(staff, "apply", book, confirmed="yes")
+    assert (book.state, TicketGroup.objects.get().free) == (ImportState.DONE, 14)
+
+
+def test_growth_after_the_check_is_told_before_applying(staff: Staff) -> None:
+    apply(staff, upload(staff, text(line("r-1", "", 10))))
+    book = upload(staff, text(line("r-1", "", 10, price="1.00")))
+    group = TicketGroup.objects.get()
+    staff.fill_in(page_of(group), quantity="8")
+    assert TicketGroup.objects.get().quantity == 8
+    assert "Will be refused: It would free 2 more tickets" in seen(staff, book)
+    apply(staff, book)
+    assert (book.applied, book.refused, TicketGroup.objects.get().quantity) == (0, 1, 8)
+
+
 @pytest.mark.parametrize("snapshot", [{}, {"snapshot": "on"}])
 def test_what_is_discarded_changes_nothing(
     staff: Staff, unchanged: Unchanged, snapshot: dict[str, str]

@@ -46,6 +46,31 @@ def test_refused_row_is_put_right_in_the_download_and_goes_in(form: str, staff: 
     assert group.public_notes == "Aisle seats"
 
 
+def test_refused_row_of_a_free_book_stays_as_old_as_its_file(staff: Staff, api: Api) -> None:
+    apply(staff, upload(staff, text(line("r-1", "", 10))))
+    book = upload(staff, text(line("r-1", "", 10, price="free")), quantities="free")
+    api.hold(TicketGroup.objects.get(), 4, "g-1")
+    content = download(staff, book)
+    assert cells(content)[0][:3] == ["Line", "Reasons", "AsOf"]
+
+    again = upload(staff, corrected(content, "list_price", "41"), quantities="free")
+
+    assert again.as_of == book.as_of
+    apply(staff, again)
+    group = TicketGroup.objects.get()
+    assert (group.quantity, group.free, str(group.price)) == (10, 6, "41.00")
+
+
+def test_row_that_a_claim_refuses_says_as_of_when_it_is_too(staff: Staff, api: Api) -> None:
+    apply(staff, upload(staff, text(line("r-1"))))
+    api.hold(TicketGroup.objects.get(), 2, "g-1")
+    stamp = "2026-11-23 18:04:05.000000 UTC"
+    moved = text(f"{line('r-1', section='212')},{stamp}", header=f"{HEADER},as_of")
+    book = upload(staff, moved, quantities="free")
+    header, row = cells(download(staff, book))
+    assert dict(zip(header, row, strict=True))["as_of"] == stamp
+
+
 def test_download_has_every_refused_row_and_no_other(staff: Staff) -> None:
     lines = [line("r-1"), *(line(f"bad {number}") for number in range(25)), line("r-2")]
     book = apply(staff, upload(staff, text(*lines)))

@@ -26,7 +26,7 @@ from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
 from tests.importing import Book, line
 
 # What took quadratic time took from 20 seconds to hours at these sizes.
-SECONDS = 1.0
+SECONDS = 3.0
 HOSTILE = {
     "quotes": '"',
     "one quote more": '"""',
@@ -81,7 +81,7 @@ def test_no_cell_takes_long_whatever_is_in_it(unit: str) -> None:
 
     half, whole = read(LONGEST_CELL // 2), read(LONGEST_CELL)
     assert whole < SECONDS
-    assert whole < 3 * half + SECONDS / 4
+    assert whole < 3 * half + SECONDS / 10
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
@@ -92,7 +92,7 @@ def test_no_line_takes_long_whatever_is_in_it(unit: str) -> None:
         with contextlib.suppress(BookError):
             list(book_of(content + b"\n"))
 
-    assert seconds(read) < 3 * SECONDS
+    assert seconds(read) < SECONDS
 
 
 @given(st.text('"a1, ', max_size=40) | LISTS)
@@ -149,7 +149,7 @@ def test_header_of_too_many_columns_is_refused_at_once() -> None:
         with pytest.raises(BookError, match="and at most 1,000 are read"):
             book_of(header.encode() + b"\n")
 
-    assert seconds(read) < 2 * SECONDS
+    assert seconds(read) < SECONDS
     most = [*ROWS["sync"], *(f"x{number}" for number in range(MOST_COLUMNS - len(ROWS["sync"])))]
     assert len(book_of(",".join(most).encode() + b"\n").headers) == MOST_COLUMNS
 
@@ -243,7 +243,7 @@ def test_show_at_thousands_of_times_is_matched_in_one_pass(broker: Broker) -> No
         Listed("a", "b", day, hour(h, m)) for day in days for h in range(4, 10) for m in range(10)
     ]
     book += [Listed("a", "b", day, None) for day in days] + [Listed("a", "b", None, None)]
-    assert seconds(lambda: match(book, broker)) < 2 * SECONDS
+    assert seconds(lambda: match(book, broker)) < SECONDS
 
 
 @pytest.mark.django_db

@@ -97,6 +97,7 @@ def test_fields_are_those_the_file_has_columns_for() -> None:
     assert book_of(text_of(row_of("classic"))).fields == set(Row._fields[1:]) - {
         "face_value",
         "internal_notes",
+        "as_of",
     }
 
 

@@ -1,6 +1,6 @@
 """Whatever a book says, it says the same when it was written and is read again."""
 
-from datetime import date, time
+from datetime import UTC, date, time
 from typing import Any
 
 import pytest
@@ -43,6 +43,7 @@ def listing(draw: st.DrawFn) -> Row:
         quantity=len(labels) or plain.quantity,
         public_notes=draw(NOTES),
         internal_notes=draw(NOTES),
+        as_of=draw(st.none() | st.datetimes(timezones=st.just(UTC))),
     )
 
 
@@ -89,7 +90,7 @@ def test_fields_are_all_of_a_row_unless_others_read_it() -> None:
     assert book_of(written(rows, "sync")).fields == fields
     for_others = book_of(written(rows, "sync", for_others=True)).fields
     assert fields - for_others == {"cost", "internal_notes", "on_sale"}
-    tevo = {*Row._fields[1:10], "price", "public_notes"}
+    tevo = {*Row._fields[1:10], "price", "public_notes", "as_of"}
     assert book_of(written(rows, "tevo")).fields == tevo
 
 

@@ -37,7 +37,8 @@ def copy_of_hold(**changes: object) -> str:
 
 def an_import(**changes: object) -> str:
     """A statement that inserts an import with these changes."""
-    texts = dict.fromkeys(("asked_by", "file_name", "format", "quantities", "problem"), "")
+    named = ("asked_by", "file_name", "format", "quantities", "problem", "sha256")
+    texts = dict.fromkeys(named, "")
     names = ("fields", "headers", "ignored", "not_kept", "events")
     lists: dict[str, list[str]] = {name: [] for name in names}
     counts = dict.fromkeys(("new", "changed", "unchanged", "refused", "vanished", "applied"), 0)

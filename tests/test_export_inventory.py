@@ -3,9 +3,10 @@
 import csv
 import io
 import os
+import re
 import subprocess
 import sys
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from invoices import services as invoices
 from invoices.models import Invoice
 from tests.exports import exported
 from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
-from tests.fixtures import BringTo
+from tests.fixtures import BringTo, DatabaseClock
 from tests.marketplace import Api
 from tests.rivals import before, database_url
 
@@ -63,23 +64,33 @@ def hamilton(broker: Broker) -> TicketGroup:
     )
 
 
-def test_sync_file_says_all_there_is(broker: Broker, hamilton: TicketGroup) -> None:
+@pytest.fixture
+def stopped_clock(database_clock: DatabaseClock) -> None:
+    database_clock.stop(datetime(2026, 11, 23, 18, 4, 5, 6, tzinfo=UTC))
+
+
+def test_sync_file_says_all_there_is(
+    broker: Broker, hamilton: TicketGroup, stopped_clock: None
+) -> None:
     assert exported(broker) == (
         '"inventory_id","event_name","venue_name","event_date","event_time","quantity","section",'
         '"row","seats","internal_notes","public_notes","list_price","face_price","cost","in_hand",'
-        '"in_hand_date","split_type","custom_split","stock_type","broadcast"\n'
+        '"in_hand_date","split_type","custom_split","stock_type","broadcast","as_of"\n'
         '"600100000","Hamilton ""live""","Richard Rodgers Theatre","2030-02-27T19:30:00",'
         '"19:30:00","4","Mezz, Center","BB","7,8,9,10","Consigned","Aisle","1422.46","199.00",'
-        '"320.38","N","2030-02-20","CUSTOM","2,4","MOBILE_TRANSFER","Y"\n'
+        '"320.38","N","2030-02-20","CUSTOM","2,4","MOBILE_TRANSFER","Y",'
+        '"2026-11-23 18:04:05.000006 UTC"\n'
     )
 
 
-def test_tevo_file_is_as_tevo_reads_it(broker: Broker, hamilton: TicketGroup) -> None:
+def test_tevo_file_is_as_tevo_reads_it(
+    broker: Broker, hamilton: TicketGroup, stopped_clock: None
+) -> None:
     assert exported(broker, format="tevo") == (
         '"Event","Venue","EventDate","EventTime","Quantity","Section","Row","SeatFrom","SeatThru",'
-        '"Notes","Cost","TicketID","Seats"\n'
+        '"Notes","Cost","TicketID","Seats","AsOf"\n'
         '"Hamilton ""live""","Richard Rodgers Theatre","02/27/2030","7:30PM","4","Mezz, Center",'
-        '"BB","7","10","Aisle","1422.46","600100000","7,8,9,10"\n'
+        '"BB","7","10","Aisle","1422.46","600100000","7,8,9,10","2026-11-23 18:04:05.000006 UTC"\n'
     )
 
 
@@ -224,11 +235,13 @@ def test_export_reads_one_moment_however_much_there_is(
 def test_empty_book_is_its_header(broker: Broker) -> None:
     assert exported(broker, format="tevo") == (
         '"Event","Venue","EventDate","EventTime","Quantity","Section","Row","SeatFrom","SeatThru",'
-        '"Notes","Cost","TicketID","Seats"\n'
+        '"Notes","Cost","TicketID","Seats","AsOf"\n'
     )
 
 
-def test_file_is_whole_or_not_there(broker: Broker, hamilton: TicketGroup, tmp_path: Path) -> None:
+def test_file_is_whole_or_not_there(
+    broker: Broker, hamilton: TicketGroup, stopped_clock: None, tmp_path: Path
+) -> None:
     err = io.StringIO()
     call_command(
         *("export_inventory", broker.name),
@@ -300,7 +313,8 @@ def test_command_gives_the_file_alone_on_standard_output(
         capture_output=True,
         check=True,
     )
-    assert done.stdout.decode() == exported(broker)
+    moment = re.compile(r"[0-9 :.-]{26} UTC")
+    assert moment.sub("", done.stdout.decode()) == moment.sub("", exported(broker))
     assert done.stderr == b"sync: 1 ticket groups in the book, 4 tickets.\n"
 
 

@@ -71,7 +71,7 @@ def test_claimed_seats_stay_whether_the_file_lists_them_or_not(book: Book, api: 
     api.hold(book.group("r-1"), 2, "g-1")
     api.hold(book.group("r-1"), 2, "g-2")
     api.invoice("o-1", "g-2")
-    book.imported(line("r-1", "1,2", 2))
+    book.imported(line("r-1", "1,2", 2), confirm=True)
     group = book.group("r-1")
     assert group.seats == ["1", "2", "3", "4", "5", "6"]
     assert (group.free, group.held, group.sold) == (2, 2, 2)
@@ -272,6 +272,6 @@ def test_imports_in_a_storm_of_calls_leave_good_books(book: Book, api: Api) -> N
         each.start()
     while any(each.is_alive() for each in callers):
         for lines in books:
-            book.imported(*lines)
+            book.imported(*lines, confirm=True)
     assert failures == []
     assert list(differences()) == []

@@ -1,12 +1,18 @@
 """Imports that meet: a newer book ends an older one, and two appliers share the work."""
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
 import pytest
 from django.core.management import CommandError
+from django.db import connection
 
 from automator.management.commands.import_inventory import Command
 from holds.imports import applying, batches
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Event, LedgerEntry, TicketGroup
+from inventory.transactions import TIME_LIMITS
 from tests.factories import BrokerFactory
 from tests.fixtures import Unchanged
 from tests.importing import CALLER, Book, line
@@ -133,6 +139,80 @@ def test_no_row_is_applied_before_its_event_is_there(
 
     monkeypatch.setattr(applying, "_begin", unless_taken)
     assert applying.apply(book.checked(line("r-1")), caller=CALLER).state == ImportState.DONE
+
+
+@contextmanager
+def another_check(book: Book) -> Iterator[None]:
+    """Another file of the broker is being checked, until the block ends."""
+    with outsider() as rival:
+        rival.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('books of broker ' || %s, 0))",
+            (book.broker.id,),
+        )
+        yield
+
+
+@contextmanager
+def another_applier(book: Book) -> Iterator[None]:
+    """Somebody has the turn of an older import, until the block ends."""
+    with outsider() as rival:
+        rival.execute(
+            "SELECT FROM inventory_import WHERE broker_id = %s FOR UPDATE", (book.broker.id,)
+        )
+        yield
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("busy", [another_check, another_applier])
+def test_second_file_does_not_wait_for_the_check_of_the_first(
+    book: Book,
+    unchanged: Unchanged,
+    monkeypatch: pytest.MonkeyPatch,
+    busy: Callable[[Book], AbstractContextManager[None]],
+) -> None:
+    monkeypatch.setitem(TIME_LIMITS, "lock_timeout", "50ms")
+    older = book.checked(line("r-1"))
+    with unchanged(), busy(book), pytest.raises(CommandError) as refusal:
+        book.imported(line("r-1", price="60.00"))
+    assert str(refusal.value) == (
+        "Another file of this broker is being checked. Nothing has changed: try again in a moment."
+    )
+    assert refusal.value.returncode == 1
+    assert Import.objects.get().state == ImportState.CHECKED
+    assert applying.apply(older, caller=CALLER).state == ImportState.DONE
+    assert book.imported(line("r-1", price="60.00")).applied == 1
+
+
+def test_no_statement_of_a_check_waits_longer_for_a_lock_than_a_call_would(book: Book) -> None:
+    limits: set[str] = set()
+
+    def watch(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith(("INSERT", "SELECT pg_advisory", "SELECT inventory_import", "UPDATE")):
+            with connection.cursor() as cursor:
+                limits.add(cursor.connection.execute("SHOW lock_timeout").fetchone()[0])
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        book.checked(line("r-1"))
+    assert limits == {"2s"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dry_run_ends_in_a_line_though_a_newer_book_is_being_checked(
+    book: Book, rivals: Rivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TIME_LIMITS, "lock_timeout", "50ms")
+    book.imported(line("r-1"))
+    drop = applying.drop
+
+    def while_somebody_is_at_it(one: Import) -> None:
+        with another_applier(book):
+            drop(one)
+
+    monkeypatch.setattr(applying, "drop", while_somebody_is_at_it)
+    book.imported(line("r-1", price="60.00"), dry_run=True)
+    assert "A dry run: nothing was changed." in book.out.getvalue()
+    assert book.prices() == ["40.00"]
 
 
 def test_import_that_has_ended_stays_as_it_is(book: Book, unchanged: Unchanged) -> None:

@@ -28,6 +28,7 @@ from django.views.decorators.http import require_POST, require_safe
 from holds.admin.upload_form import FORMAT_NAMES, UploadForm
 from holds.imports import applying, checking, preview
 from holds.imports.refused import refused_rows
+from holds.imports.turns import BookBusy
 from inventory.admin.shown import label
 from inventory.admin.tenancy import OwnRowsAdmin, caller, only_broker
 from inventory.imports import Import, ImportState, Verdict
@@ -81,6 +82,8 @@ class ImportAdmin(OwnRowsAdmin):
         if form.is_valid():
             try:
                 return HttpResponseRedirect(_page_of(self._checked(request, form)))
+            except BookBusy as error:
+                form.add_error(None, str(error))
             except TROUBLE:
                 form.add_error(None, "The database is busy. Nothing has changed: upload it again.")
         context = self._context(request, title="Import a book", form=form)
@@ -119,6 +122,7 @@ class ImportAdmin(OwnRowsAdmin):
             "applied": f"{book.applied:,}",
             "to_apply": f"{book.to_apply:,}",
             "first": preview.FIRST,
+            "same_file": checking.same_file(book),
             "refused_rows": preview.first_rows(book, Verdict.REFUSED),
             # Only where the person has just said that it shall be applied.
             "goes_on": "goes-on" in request.GET,

@@ -54,6 +54,16 @@ class UploadForm(forms.Form):
         "system knows what was sold here, and has deducted it.",
     )
 
+    as_of = forms.DateTimeField(
+        required=False,
+        label="The file shows the inventory as of",
+        help_text="Tickets that are held or sold here after this time are still in the file’s free "
+        "tickets, and are deducted from them. Leave it empty for a file that was exported here, "
+        "which says the time itself; for any other, an empty field means the time of the upload, "
+        "or of the first upload of the same file.",
+        widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, "%Y-%m-%dT%H:%M:%S"),
+    )
+
     def __init__(self, *args: Any, own: Broker | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.own = own

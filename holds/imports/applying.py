@@ -60,7 +60,7 @@ def _settled(book: Import) -> int:
 
 
 def confirm(book: Import) -> None:
-    """Say yes to a snapshot that waits for it; any other import stays as it is."""
+    """Say yes to an import that waits for it; any other stays as it is."""
     with turn(book, wait=True) as state:
         if state == ImportState.CONFIRM:
             _save(book, state=ImportState.CHECKED, problem="")

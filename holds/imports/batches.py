@@ -10,8 +10,9 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from holds.claims import clock
-from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free, quantity, require_place
-from holds.stock import claims_of, restock
+from holds.imports import rules
+from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free
+from holds.stock import restock
 from inventory.imports import Import, Verdict
 from inventory.models import Caller, TicketGroup
 from inventory.restock import Contradiction
@@ -120,34 +121,63 @@ def change(book: Import, after: int, caller: Caller) -> int | None:
     if last is None:
         return None
     locked = _locked(rows.values())
-    with_claims = {row for row, group in rows.items() if locked.get(group)}
-    refused = _restock_claimed(book, with_claims, caller) if with_claims else 0
-    applied = _change_locked(book, list(locked), last, caller) if locked else 0
+    to_judge = _to_judge(book, [row for row, group in rows.items() if group in locked])
+    refused = _restock_judged(book, to_judge, caller) if to_judge else 0
+    judged = [rows[row] for row in to_judge]
+    applied = _change_locked(book, locked, judged, last, caller) if locked else 0
     if applied or refused:
         _note(book, applied=applied, refused=refused, of="changed")
     return last
 
 
-def _restock_claimed(book: Import, row_ids: set[int], caller: Caller) -> int:
-    """Change the stock of locked groups with claims, one by one; return how many were refused.
+def _to_judge(book: Import, row_ids: list[int]) -> list[int]:
+    """Which rows of locked groups must be judged again, one by one.
 
-    Judged again: a claim may have come since the check.
+    Those of groups that have claims, or had some at the moment of a file that leaves claimed
+    tickets out; and those that would free more tickets by now than the check has shown.
+    """
+    since = (
+        "EXISTS (SELECT FROM inventory_ledgerentry e"
+        " WHERE e.group_id = g.id AND e.at > %s AND e.effect <> 'stocked')"
+    )
+    free = counts_free(book)
+    with connection.cursor() as cursor:
+        cursor.execute(_FEW_ROWS)
+        cursor.execute(
+            f"""
+            SELECT r.id FROM inventory_importrow r
+            JOIN inventory_ticketgroup g ON g.id = r.group_id
+            WHERE r.book_id = %s AND r.verdict = 'changed' AND r.id = ANY(%s)
+                AND (g.held + g.sold > 0 OR r.quantity > g.quantity + r.growth
+                    OR {since if free else "false"})
+            ORDER BY r.id
+            """,  # noqa: S608  no outside text in it
+            (book.id, row_ids, *([book.as_of] if free else [])),
+        )
+        return [row for (row,) in cursor.fetchall()]
+
+
+def _restock_judged(book: Import, row_ids: list[int], caller: Caller) -> int:
+    """Change the stock of locked groups one by one; return how many rows were refused.
+
+    Judged again: a claim may have come or gone since the check, or staff changed the stock.
     """
     now = clock()
     rows = list(book.rows.filter(verdict=Verdict.CHANGED, id__in=row_ids))
     group_ids = [row.group_id for row in rows if row.group_id]
-    groups, claims = TicketGroup.objects.in_bulk(group_ids), claims_of(group_ids)
+    groups, claims = TicketGroup.objects.in_bulk(group_ids), rules.claimed(group_ids, book)
     refused = 0
     for row in rows:
         group = groups[row.group_id]
-        live = claims.get(group.id, [])
         try:
-            require_place(row, group, live)
+            _, total = rules.judged(row, group, claims[group.id], book)
+            rules.require_expected(row, group, total)
+            seats, quantity = rules.listed_now(row, group, claims[group.id])
             restock(
                 group,
-                row.seats,
-                quantity(row, live, book),
-                claims=live,
+                seats,
+                quantity,
+                claims=claims[group.id].now,
                 free_only=counts_free(book),
                 now=now,
                 caller=caller,
@@ -160,11 +190,13 @@ def _restock_claimed(book: Import, row_ids: set[int], caller: Caller) -> int:
     return refused
 
 
-def _change_locked(book: Import, group_ids: list[int], last: int, caller: Caller) -> int:
-    """Write the facts of locked groups, and the stock of those without claims, in one statement."""
+def _change_locked(
+    book: Import, group_ids: set[int], judged: list[int], last: int, caller: Caller
+) -> int:
+    """Write the facts of locked groups, and the stock of those not judged, in one statement."""
     facts = ", ".join(f"{name} = b.{name}" for name in ("event_id", *compared(book)))
     restocked = (
-        "g.held + g.sold = 0 AND (g.quantity <> b.quantity OR g.seats <> b.seats::varchar[]"
+        "NOT b.judged AND (g.quantity <> b.quantity OR g.seats <> b.seats::varchar[]"
         " AND NOT (g.seats @> b.seats::varchar[] AND g.seats <@ b.seats::varchar[]))"
     )
     # The same rule as seats.stride_after. b.stride is what the new list tells.
@@ -173,13 +205,12 @@ def _change_locked(book: Import, group_ids: list[int], last: int, caller: Caller
         " THEN b.stride ELSE g.stride END)"
     )
     with connection.cursor() as cursor:
-        cursor.execute(_FEW_ROWS)
         cursor.execute(
             f"""
             WITH batch AS (
                 DELETE FROM inventory_importrow
                 WHERE book_id = %s AND verdict = 'changed' AND id <= %s AND group_id = ANY(%s)
-                RETURNING *),
+                RETURNING *, group_id = ANY(%s) AS judged),
             changed AS (
                 UPDATE inventory_ticketgroup g
                 SET {facts}, listed = true,
@@ -198,7 +229,7 @@ def _change_locked(book: Import, group_ids: list[int], last: int, caller: Caller
                 FROM changed WHERE restocked)
             SELECT count(*) FROM batch
             """,  # noqa: S608  column names only
-            (book.id, last, group_ids, caller.name, caller.request_id),
+            (book.id, last, list(group_ids), judged, caller.name, caller.request_id),
         )
         return int(cursor.fetchone()[0])
 
@@ -223,15 +254,15 @@ def _next(book: Import, verdict: Verdict, after: int) -> tuple[dict[int, int], i
     return rows, max(rows, default=None)
 
 
-def _locked(group_ids: Iterable[int]) -> dict[int, int]:
-    """Lock those groups that nobody else has locked, and tell how much of each is claimed."""
+def _locked(group_ids: Iterable[int]) -> set[int]:
+    """Lock those groups that nobody else has locked."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, held + sold FROM inventory_ticketgroup WHERE id = ANY(%s)"
+            "SELECT id FROM inventory_ticketgroup WHERE id = ANY(%s)"
             " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
             (list(group_ids),),
         )
-        return dict(cursor.fetchall())
+        return {group for (group,) in cursor.fetchall()}
 
 
 def _note(book: Import, *, applied: int, refused: int, of: str) -> None:

@@ -4,14 +4,14 @@ from datetime import date, time
 from itertools import islice
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
-from holds.imports.rules import compared, counts_free, differences, judged
+from holds.imports.rules import claimed, compared, counts_free, differences, judged
 from holds.imports.staging import STAGED
-from holds.stock import claims_of
 from inventory.event_match import Listed, match
-from inventory.imports import Import, Verdict
-from inventory.models import TicketGroup
+from inventory.imports import Import, ImportRow, Verdict
+from inventory.models import Effect, LedgerEntry, TicketGroup
 from inventory.restock import Contradiction
 
 # How many groups with claims are judged at once.
@@ -74,9 +74,10 @@ def compare(book: Import) -> None:
         cursor.execute(
             f"""
             INSERT INTO inventory_importrow (book_id, verdict, group_id, event_id, event_name,
-                venue, date, time, cells, problems, {_FACTS})
+                venue, date, time, cells, problems, growth, {_FACTS})
             SELECT %s, CASE WHEN g.id IS NULL THEN 'new' ELSE 'changed' END, g.id, m.event_id,
-                m.event_name, m.venue, m.date, m.time, '{{}}', '{{}}', {facts}
+                m.event_name, m.venue, m.date, m.time, '{{}}', '{{}}',
+                greatest(i.quantity - g.quantity, 0), {facts}
             FROM incoming i JOIN meant m USING (listing)
             LEFT JOIN inventory_ticketgroup g ON g.broker_id = %s AND g.remote_id = i.remote_id
             WHERE i.problems IS NULL AND (g.id IS NULL OR NOT g.listed OR {differs}
@@ -105,11 +106,16 @@ def keep_refused(book: Import) -> None:
 def can_vanish(book: Import) -> Q:
     """Which groups a snapshot would have to have: else they have vanished.
 
-    One that counts only free tickets has no group in which nothing is free.
+    One that counts only free tickets has no group in which nothing is free, now or at the file's
+    moment.
     """
     if not counts_free(book):
         return Q(listed=True, quantity__gt=0)  # no file can list a group of no tickets
-    return Q(id__in=TicketGroup.objects.for_sale().values("id"))
+    then = LedgerEntry.objects.filter(group=OuterRef("id"), at__lte=book.as_of)
+    last = then.order_by("-number").annotate(free=F("quantity") - F("held") - F("sold"))
+    free_then = Coalesce(Subquery(last.values("free")[:1]), 1)  # 1: it was made since
+    for_sale = TicketGroup.objects.filter(broker=book.broker).for_sale()
+    return Q(id__in=for_sale.alias(free_then=free_then).filter(free_then__gt=0).values("id"))
 
 
 def find_vanished(book: Import) -> None:
@@ -142,21 +148,33 @@ def find_vanished(book: Import) -> None:
 
 def judge_claimed(book: Import) -> None:
     """Settle the rows of groups with claims, one by one: refused, changed, or nothing to do."""
-    claimed = TicketGroup.objects.filter(broker=book.broker).claimed().values("id")
+    groups = TicketGroup.objects.filter(broker=book.broker)
+    to_judge = Q(group_id__in=groups.claimed().values("id"))
+    if counts_free(book):  # what was claimed at the file's moment is not in it
+        since = LedgerEntry.objects.filter(group__broker=book.broker, at__gt=book.as_of)
+        to_judge |= Q(group_id__in=since.exclude(effect=Effect.STOCKED).values("group_id"))
     changed = book.rows.filter(verdict=Verdict.CHANGED)
-    ids = iter(list(changed.filter(group_id__in=claimed).values_list("id", flat=True)))
+    ids = iter(list(changed.filter(to_judge).values_list("id", flat=True)))
     while some := list(islice(ids, _JUDGED)):
-        rows = list(changed.filter(id__in=some))
-        groups = TicketGroup.objects.select_related("event").in_bulk([r.group_id for r in rows])
-        claims = claims_of(list(groups))
-        nothing = []
-        for row in rows:
-            group = groups[row.group_id]
-            try:
-                stock = judged(row, group, claims.get(group.id, []), book)
-            except Contradiction as error:
-                changed.filter(id=row.id).update(verdict=Verdict.REFUSED, problems=[str(error)])
-                continue
-            if stock == (group.seats, group.quantity) and not differences(row, group, book):
-                nothing.append(row.id)
-        changed.filter(id__in=nothing).delete()
+        _judge(book, list(changed.filter(id__in=some)))
+
+
+def _judge(book: Import, rows: list[ImportRow]) -> None:
+    group_ids = [row.group_id for row in rows]
+    groups = TicketGroup.objects.select_related("event").in_bulk(group_ids)
+    claims = claimed(group_ids, book)
+    changed = book.rows.filter(verdict=Verdict.CHANGED)
+    nothing = []
+    for row in rows:
+        group = groups[row.group_id]
+        try:
+            seats, quantity = judged(row, group, claims[group.id], book)
+        except Contradiction as error:
+            changed.filter(id=row.id).update(verdict=Verdict.REFUSED, problems=[str(error)])
+            continue
+        growth = max(quantity - group.quantity, 0)
+        if (seats, quantity) == (group.seats, group.quantity) and not differences(row, group, book):
+            nothing.append(row.id)
+        elif growth != row.growth:
+            changed.filter(id=row.id).update(growth=growth)
+    changed.filter(id__in=nothing).delete()

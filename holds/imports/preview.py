@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from django.utils.formats import date_format
 
 from holds.imports import rules
-from holds.stock import claims_of
 from inventory import seat_text
 from inventory.admin.shown import money
 from inventory.imports import Import, ImportRow, Verdict
@@ -98,11 +97,12 @@ def changed(book: Import) -> list[Changed]:
     """The first rows that change something, with what they change."""
     rows = first_rows(book, Verdict.CHANGED)
     groups = _groups_of(rows)
-    claims = claims_of([group.id for group in groups])
+    claims = rules.claimed([group.id for group in groups], book)
     shown = []
     for row, group in zip(rows, groups, strict=True):
         try:
-            stock = rules.judged(row, group, claims.get(group.id, []), book)
+            stock = rules.judged(row, group, claims[group.id], book)
+            rules.require_expected(row, group, stock[1])
         except Contradiction as error:
             shown.append(Changed(row, group, [], str(error)))
         else:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from django.utils.timezone import localdate
 
 from inventory.book import FORMATS, Row, defused
+from inventory.book.dates import written_as_of
+from inventory.book.formats import AS_OF
 from inventory.book.writer import Cell, shapes
-from inventory.imports import Import, ImportRow, Verdict
+from inventory.imports import Import, ImportRow, Quantities, Verdict
 
 # No format has such columns: a reader of books passes over them.
 OWN_HEADERS = ("Line", "Reasons")
@@ -22,17 +24,21 @@ def refused_rows(book: Import) -> Iterator[str]:
     Read in batches, so that memory stays flat.
     """
     line = csv.writer(_Line())
-    yield BYTE_ORDER_MARK + line.writerow([*OWN_HEADERS, *map(_harmless, book.headers)])
+    # What is corrected and uploaded later is as old as the file that it comes from.
+    dated = book.quantities == Quantities.FREE and "as_of" not in book.fields
+    own = (*OWN_HEADERS, AS_OF.header) if dated else OWN_HEADERS
+    yield BYTE_ORDER_MARK + line.writerow([*own, *map(_harmless, book.headers)])
     if not book.format:
         return  # of a file that could not be read there are no rows
     written = _writing(book)
+    moment = [written_as_of(book.as_of)] if dated else []
     last = 0
     refused = book.rows.filter(verdict=Verdict.REFUSED).order_by("id")
     while rows := list(refused.filter(id__gt=last)[:_AT_ONCE]):
         last = rows[-1].id
         for row in rows:
             cells = [_harmless(cell) for cell in row.cells] if row.cells else written(row)
-            yield line.writerow([row.line, defused("; ".join(row.problems)), *cells])
+            yield line.writerow([row.line, defused("; ".join(row.problems)), *moment, *cells])
 
 
 class _Line:
@@ -57,7 +63,7 @@ def _writing(book: Import) -> Callable[[ImportRow], list[str]]:
     positions, _ = FORMATS[book.format].positions(book.headers)
     found = {position: facts[fact] for fact, position in positions.items() if fact in facts}
     cells = [found.get(position, _nothing) for position in range(len(book.headers))]
-    return lambda row: [cell(_as_read(row)) for cell in cells]
+    return lambda row: [cell(_as_read(row, book)) for cell in cells]
 
 
 def _cells(form: str) -> dict[str, Cell]:
@@ -75,7 +81,8 @@ def _nothing(row: Row) -> str:
     return ""
 
 
-def _as_read(row: ImportRow) -> Row:
-    values = {name: getattr(row, name) for name in Row.__annotations__}
+def _as_read(row: ImportRow, book: Import) -> Row:
+    of = {"as_of": book}
+    values = {name: getattr(of.get(name, row), name) for name in Row.__annotations__}
     lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
     return Row(**{**values, **lists})

@@ -1,7 +1,7 @@
 """Reading a book into a temporary table: as PostgreSQL takes it, row by row, in flat memory."""
 
 from collections.abc import Callable, Iterable
-from datetime import date, time
+from datetime import date, datetime, time
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,18 +31,21 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 class Staged(NamedTuple):
     """How many rows a file has, how many cannot be read, and the events it names, each once.
 
-    The position of an event among them stands in the column `listing`.
+    The position of an event among them stands in the column `listing`. `as_of` is the earliest
+    moment that a row says it is of; None where no row says one.
     """
 
     read: int
     refused: int
     events: list[Listed]
+    as_of: datetime | None
 
 
 def stage(rows: Iterable[Row | RefusedRow], progress: Progress) -> Staged:
     """Copy the rows of a file into the temporary table `incoming`; raise what reading them does."""
     events: dict[tuple[str, str, date | None, time | None], int] = {}
     read = refused = 0
+    as_of: datetime | None = None
     lines: list[str] = []
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS pg_temp.incoming, pg_temp.meant")
@@ -58,6 +61,8 @@ def stage(rows: Iterable[Row | RefusedRow], progress: Progress) -> Staged:
                     lines.append(_refused_line(row))
                 else:
                     event = row[2:6]
+                    if row.as_of and (as_of is None or row.as_of < as_of):
+                        as_of = row.as_of
                     lines.append(_line(row, events.setdefault(event, len(events))))
                 if read % _AT_ONCE == 0:
                     copy.write("".join(lines))
@@ -68,14 +73,15 @@ def stage(rows: Iterable[Row | RefusedRow], progress: Progress) -> Staged:
         # A small sample: the plan needs the size and the key, and no more.
         cursor.execute("SELECT set_config('default_statistics_target', '10', true)")
         cursor.execute("ANALYZE incoming (remote_id, listing)")
-    return Staged(read, refused, [Listed(*event) for event in events])
+    listed = [Listed(*event) for event in events]
+    return Staged(read, refused, listed, as_of)
 
 
 def _line(row: Row, listing: int) -> str:
     """A row as COPY reads it, for each row of a large file: so no loop over its columns."""
     facts = row[6:]
     quantity, section, name, seats, rule, sizes, price, cost, face_value, *rest = facts
-    stock_type, in_hand_on, public, internal, on_sale = rest
+    stock_type, in_hand_on, public, internal, on_sale, _ = rest
     return (
         f"{row[0]}\t{_own_id(row[1])}\t{_list(seats)}\t{_stride(seats)}\t{quantity}"
         f"\t{_text(section)}\t{_text(name)}"

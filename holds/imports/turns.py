@@ -3,15 +3,36 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from inventory.imports import Import, ImportRow, ImportState
-from inventory.transactions import short_transaction
+from inventory.transactions import TIME_LIMITS, short_transaction, waited_in_vain
 
 # Imports that may still change something.
 OPEN = (ImportState.CHECKED, ImportState.CONFIRM, ImportState.APPLYING)
 _OVERTAKES = (*OPEN, ImportState.DONE)
+
+
+class BookBusy(Exception):
+    """Another file of the broker is being checked or applied, and the wait for it was too long."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another file of this broker is being checked. Nothing has changed: try again in a "
+            "moment."
+        )
+
+
+def bound_waits() -> None:
+    """Let no statement of the transaction that is open wait longer for a lock than a call would.
+
+    The check of a large file may take its time, so that there is no limit on its statements.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('lock_timeout', %s, true)", (TIME_LIMITS["lock_timeout"],)
+        )
 
 
 @contextmanager
@@ -30,16 +51,22 @@ def take_over(book: Import) -> bool:
     """Stop what is older, until the check of `book` ends; say if no newer book came first.
 
     From here to the end of the check's transaction no batch of an older import is applied: what
-    the check compares stays as it is, calls and staff apart.
+    the check compares stays as it is, calls and staff apart. Raises BookBusy where another check
+    is at this, or somebody applies an older import, for longer than `bound_waits` allows.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended('books of broker ' || %s, 0))",
-            (book.broker_id,),
-        )
     others = Import.objects.filter(broker=book.broker)
     older = others.filter(id__lt=book.id, state__in=OPEN).order_by("id")
-    list(older.select_for_update(no_key=True, of=("self",)).values_list("id"))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(hashtextextended('books of broker ' || %s, 0))",
+                (book.broker_id,),
+            )
+        list(older.select_for_update(no_key=True, of=("self",)).values_list("id"))
+    except OperationalError as error:
+        if not waited_in_vain(error):
+            raise
+        raise BookBusy from error
     return not others.filter(id__gt=book.id, state__in=_OVERTAKES).exists()
 
 

@@ -15,6 +15,12 @@ ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T\s]\s*(\S.*))?"
 CLOCK = re.compile(
     r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:\s*([ap])\.?m\.?)?", re.IGNORECASE
 )
+# A moment with its time zone: "UTC" at the end keeps spreadsheets from taking it for a date of
+# their own and writing it back in another form.
+MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]"
+    r"([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?) ?(UTC|Z|[+-][0-9]{2}:[0-9]{2})"
+)
 HALF_DAY = 12
 
 
@@ -60,6 +66,31 @@ def in_hand_on(flag_cell: str, date_cell: str) -> tuple[dt.date | None]:
     if day is None and not in_hand:
         raise BadCell("is N, so that an in-hand date is needed")
     return (day,)
+
+
+def as_of(cell: str) -> tuple[dt.datetime | None]:
+    """The moment at which the inventory was as the file says; None where the cell is blank."""
+    text = unpadded(cell)
+    if not text:
+        return (None,)
+    expected = "must be a moment such as 2026-11-23 18:04:05 UTC"
+    found = MOMENT.fullmatch(text)
+    if not found:
+        raise BadCell(expected)
+    day, clock, zone = found.groups()
+    try:
+        moment = dt.datetime.fromisoformat(f"{day}T{clock}{zone.replace('UTC', 'Z')}")
+        return (moment.astimezone(dt.UTC),)
+    except (ValueError, OverflowError):
+        raise BadCell(expected) from None
+
+
+def written_as_of(moment: dt.datetime | None) -> str:
+    """A moment as a cell that `as_of` reads exactly."""
+    if moment is None:
+        return ""
+    in_utc = moment.astimezone(dt.UTC).replace(tzinfo=None)
+    return f"{in_utc.isoformat(' ', 'microseconds')} UTC"
 
 
 def _moment(cell: str) -> tuple[dt.date | None, dt.time | None]:

@@ -91,6 +91,8 @@ OPTIONAL = (
     Column("internal_notes", "Notes"),
     Column("on_sale", "Broadcast"),
 )
+# Not of the field: our own exports have it, and other readers pass over it.
+AS_OF = Column("as_of", "AsOf")
 REQUIRED = frozenset(
     {"remote_id", "event_name", "venue", "date", "quantity", "section", "row", "price"}
 )
@@ -112,6 +114,7 @@ SYNC = Format(
         Column("seat_from", "seat_from"),
         Column("seat_thru", "seat_thru"),
         *OPTIONAL,
+        AS_OF,
     ),
     REQUIRED | {"seats"},
     date_may_be_empty=True,
@@ -123,6 +126,7 @@ TEVO = Format(
         Column("seats", "Seats"),  # not TEvo's own: an export has it for what from/thru cannot say
         Column("public_notes", "Notes"),
         Column("price", "Cost"),  # what the broker charges: TEvo's word for the asking price
+        AS_OF,
     ),
     REQUIRED | {"time", "seat_from", "seat_thru"},
 )
@@ -135,6 +139,7 @@ CLASSIC = Format(
         Column("price", "Cost", "UnitCost"),
         Column("cost", "Cost", "UnitCost"),
         *OPTIONAL,
+        AS_OF,
     ),
     REQUIRED | {"time", "seat_from", "seat_thru"},
 )

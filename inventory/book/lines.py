@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 BLOCK = 1 << 18
 LONGEST = 1 << 20  # bytes of a line, characters of a record
@@ -20,6 +20,13 @@ OTHER_FILES = {
 }
 
 
+class Readable(Protocol):
+    """What a book is read from: a file, or what reads one."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes, and none at the end."""
+
+
 class BookError(Exception):
     """A file that cannot be read as a book: a sentence on what is wrong, and what to do."""
 
@@ -31,7 +38,7 @@ class Lines:
     not UTF-8, for NUL, and for a line or a record that is too long.
     """
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self.pending: list[str] = []
         self._stream = stream
         self._lines_before = 0

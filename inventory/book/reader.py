@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from inventory.book import dates, tickets
 from inventory.book.cells import (
@@ -20,7 +20,7 @@ from inventory.book.cells import (
     remote_id,
 )
 from inventory.book.formats import KNOWN, Format, normalised, recognised
-from inventory.book.lines import Lines
+from inventory.book.lines import Lines, Readable
 from inventory.book.records import DELIMITERS, Broken, Records
 from inventory.book.rows import Problem, RefusedRow, Row
 
@@ -69,11 +69,12 @@ def facts(form: Format, today: dt.date) -> list[Fact]:
         Fact(("internal_notes",), ("internal_notes",), note),
         # What a file lists is offered, unless it says no.
         Fact(("on_sale",), ("on_sale",), often(partial(flag, blank=True))),
+        Fact(("as_of",), ("as_of",), often(dates.as_of)),
     ]
 
 
 def open_book(
-    stream: BinaryIO,
+    stream: Readable,
     *,
     format: str | None = None,  # noqa: A002  the field's word
     today: dt.date | None = None,

@@ -35,6 +35,7 @@ class Row(NamedTuple):
     public_notes: str
     internal_notes: str
     on_sale: bool
+    as_of: dt.datetime | None = None  # when the inventory was as the file says
 
 
 class Problem(NamedTuple):

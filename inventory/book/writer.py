@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 
+from inventory.book.dates import written_as_of
 from inventory.book.formulas import defused
 from inventory.book.rows import Row
 from inventory.book.tickets import ends, seat_list
@@ -78,6 +79,7 @@ def shapes(today: dt.date) -> dict[str, dict[str, Cell]]:
             "Cost": lambda row: _money(row.price),
             "TicketID": lambda row: defused(row.remote_id),
             "Seats": lambda row: _seat_list(row.seats),
+            "AsOf": lambda row: written_as_of(row.as_of),
         },
         "sync": {
             "inventory_id": lambda row: defused(row.remote_id),
@@ -101,6 +103,7 @@ def shapes(today: dt.date) -> dict[str, dict[str, Cell]]:
             "custom_split": lambda row: ",".join(map(str, row.split_quantities)),
             "stock_type": lambda row: row.stock_type,
             "broadcast": lambda row: _yes(row.on_sale),
+            "as_of": lambda row: written_as_of(row.as_of),
         },
     }
 

@@ -1,15 +1,20 @@
 """Getting a broker's book in: checked as a whole first, then applied in short batches."""
 
+import contextlib
 import os
 from argparse import ArgumentTypeError
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_datetime
+from django.utils.timezone import is_aware, make_aware
 
 from automator.management.brokers import broker_named
 from holds.imports import applying, checking
 from holds.imports.preview import FIRST, changed
+from holds.imports.turns import BookBusy
 from inventory.book import FORMATS
 from inventory.imports import Import, ImportState, Quantities, Verdict
 from inventory.models import Caller
@@ -18,12 +23,28 @@ from inventory.transactions import TROUBLE
 CALLER = Caller("command import_inventory")
 
 
+def reason(error: Exception) -> str:
+    """What the database says, in one line."""
+    return str(error).partition("\n")[0] or "its connection was lost"
+
+
 def readable(text: str) -> Path:
     """An argument that is a file."""
     path = Path(text)
     if not path.is_file():
         raise ArgumentTypeError(f"there is no file {text}")
     return path
+
+
+def moment(text: str) -> datetime:
+    """An argument that is a date with a time, in the server's time zone where it names none."""
+    try:
+        found = parse_datetime(text.replace(" UTC", "Z"))
+    except ValueError:
+        found = None
+    if found is None:
+        raise ArgumentTypeError(f"{text} is no moment such as 2026-11-23T18:04:05Z")
+    return found if is_aware(found) else make_aware(found)
 
 
 def why(book: Import) -> str:
@@ -60,7 +81,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--confirm",
             action="store_true",
-            help="take a snapshot that is empty or has fewer than half of what is listed",
+            help="say yes in advance: to a snapshot that is empty or has fewer than half of what is"
+            " listed, and to tickets that become free and are not free now",
+        )
+        parser.add_argument(
+            "--as-of",
+            type=moment,
+            metavar="MOMENT",
+            help="when the inventory was as the file says, such as 2026-11-23T18:04:05Z (default:"
+            " what an export says itself, or else when the file was written)",
         )
         parser.add_argument(
             "--quantities",
@@ -80,12 +109,43 @@ class Command(BaseCommand):
         """Check the file, apply it, and print what happened.
 
         Raises:
-            CommandError: the broker is unknown, the file is refused as a whole, or the import
-                stopped before its end.
+            CommandError: the broker is unknown, another file of it is being checked, the file is
+                refused as a whole, or the import stopped before its end.
         """
+        try:
+            book = self.checked(options)
+        except BookBusy as error:
+            raise CommandError(str(error)) from error
+        except TROUBLE as error:
+            raise CommandError(f"Nothing was changed: {reason(error)}.") from error
+        self.report(book)
+        if book.state == ImportState.SUPERSEDED:
+            raise CommandError("Nothing was changed: a newer book came first.")
+        if book.state == ImportState.REFUSED:
+            raise CommandError(f"{book.problem} Nothing was changed.")
+        if options["dry_run"]:
+            with contextlib.suppress(*TROUBLE):  # it ends with the next book that is imported
+                applying.drop(book)
+            self.stdout.write("A dry run: nothing was changed.")
+            return
+        try:
+            applying.apply(book, caller=CALLER, progress=self.progress)
+        except TROUBLE as error:
+            raise CommandError(
+                f"Stopped after {book.applied} of {book.to_apply} by the database: {reason(error)}."
+                " What was applied stays so. Run the same command again."
+            ) from error
+        finally:
+            self.progress("", 0, 0)
+        if book.state != ImportState.DONE:
+            raise CommandError(f"Stopped after {book.applied} of {book.to_apply}: {why(book)}")
+        self.stdout.write(f"Applied {book.applied} of {book.to_apply}.")
+
+    def checked(self, options: dict[str, Any]) -> Import:
+        """Check the file. Raises what `checking.check` does."""
         broker = broker_named(options["broker"])
         with options["file"].open("rb") as stream:
-            book = checking.check(
+            return checking.check(
                 stream,
                 broker=broker,
                 file_name=os.fsencode(options["file"].name).decode(errors="replace"),
@@ -94,37 +154,22 @@ class Command(BaseCommand):
                 snapshot=options["snapshot"],
                 strict=options["strict"],
                 quantities=Quantities(options["quantities"]),
+                as_of=options["as_of"],
+                modified=datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC),
                 confirmed=options["confirm"],
                 may_wait=False,
                 dry_run=options["dry_run"],
                 progress=self.progress,
             )
-        self.report(book)
-        if book.state == ImportState.SUPERSEDED:
-            raise CommandError("Nothing was changed: a newer book came first.")
-        if book.state == ImportState.REFUSED:
-            raise CommandError(f"{book.problem} Nothing was changed.")
-        if options["dry_run"]:
-            applying.drop(book)
-            self.stdout.write("A dry run: nothing was changed.")
-            return
-        try:
-            applying.apply(book, caller=CALLER, progress=self.progress)
-        except TROUBLE as error:
-            reason = str(error).partition("\n")[0] or "its connection was lost"
-            raise CommandError(
-                f"Stopped after {book.applied} of {book.to_apply} by the database: {reason}. What "
-                "was applied stays so. Run the same command again."
-            ) from error
-        finally:
-            self.progress("", 0, 0)
-        if book.state != ImportState.DONE:
-            raise CommandError(f"Stopped after {book.applied} of {book.to_apply}: {why(book)}")
-        self.stdout.write(f"Applied {book.applied} of {book.to_apply}.")
 
     def report(self, book: Import) -> None:
         """What the file says, and the first of its differences and refused rows."""
         self.progress("", 0, 0)
+        if same := checking.same_file(book):
+            self.stdout.write(
+                f"This is the same file as the import of {same.started_at:%Y-%m-%d %H:%M:%S} UTC,"
+                " which was applied."
+            )
         if book.ignored:
             self.stdout.write(f"Unknown columns, ignored: {', '.join(book.ignored)}.")
         if book.not_kept:
@@ -134,6 +179,8 @@ class Command(BaseCommand):
             self.stderr.write(f"line {row.line}: {' '.join(row.problems)}")
         if book.refused > FIRST:
             self.stderr.write(f"and {book.refused - FIRST} more refused rows; the admin has them.")
+        if book.state == ImportState.CHECKED and (growing := checking.growth(book)):
+            self.stdout.write(growing)
         for change in changed(book):
             facts = [f"{fact.field} {fact.was} → {fact.becomes}" for fact in change.differences]
             said = change.refusal or ", ".join(facts)
