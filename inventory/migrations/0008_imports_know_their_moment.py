@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("inventory", "0004_staged_imports")]
+    dependencies = [("inventory", "0007_refuse_truncate")]
 
     operations = [
         migrations.AddField(
