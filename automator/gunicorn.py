@@ -16,8 +16,8 @@ workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
 worker_class = "automator.worker.Worker"  # gthread, with errors as problems
 keepalive = 75
-# A call waits at most 2 s for a lock and 4 s for a statement; a worker that says nothing for 15 s
-# is stuck. A stop waits for the calls in flight.
+# A worker whose main thread says nothing for 15 s is stuck. A request that is stuck is in another
+# thread, and `inventory.deadlines` bounds it. A stop waits for the calls in flight.
 timeout = 15
 graceful_timeout = 20
 max_requests = 10_000

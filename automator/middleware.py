@@ -1,4 +1,4 @@
-"""Around every request: its id, its line in the access log, and what only HTTPS may carry."""
+"""Around every request: its id, its deadline, its line in the access log, and HTTPS for the API."""
 
 import logging
 import re
@@ -12,9 +12,12 @@ from django.http import HttpRequest, HttpResponse
 
 from automator import logs, problem_answers, problems
 from automator.authentication import caller_address
+from inventory import deadlines
+from inventory.transactions import limited_statements
 
 logger = logging.getLogger("automator.access")
 
+READY = "/readyz"
 SANE_ID = re.compile(r"[A-Za-z0-9._:+=@-]{1,128}")
 # Scripts and styles come from files of our own, so that text which found its way into a page runs
 # nothing. The interactive document draws its icons from data: addresses.
@@ -64,7 +67,21 @@ class RequestMiddleware:
             refusal = problem_answers.response(request, problems.HTTPS_REQUIRED)
             refusal["Content-Length"] = str(len(refusal.content))  # as CommonMiddleware would
             return refusal
+        if problem_answers.is_api(request) or request.path_info.rstrip("/") == READY:
+            return self.in_time(request)
         return self.get_response(request)
+
+    def in_time(self, request: HttpRequest) -> HttpResponse:
+        """The answer of the project, by the deadline of a call whatever the database does.
+
+        A request that has waited for a thread until its deadline is answered at once. It has done
+        nothing, and the requests behind it would wait for it.
+        """
+        with deadlines.within(deadlines.CALL_SECONDS - deadlines.queued.get()):
+            if not deadlines.left():
+                return problem_answers.response(request, problems.UNAVAILABLE)
+            with limited_statements():
+                return self.get_response(request)
 
 
 def sane_id(sent: str) -> str:

@@ -183,6 +183,7 @@ def response(request: HttpRequest | None, problem: Problem, **members: Any) -> H
     return HttpResponse(
         AnswerRenderer().render(body(request, problem, **members)),
         status=problem.status,
+        headers={"Retry-After": str(problem.retry_after)} if problem.retry_after else None,
         content_type=MEDIA_TYPE,
     )
 

@@ -127,7 +127,7 @@ if EMBEDDED_POSTGRES:
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         **database,
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "inventory.database",  # PostgreSQL, with a deadline on every wait
         # A connection costs more than a call; each server thread keeps its own.
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
@@ -136,7 +136,10 @@ DATABASES: dict[str, dict[str, Any]] = {
         "OPTIONS": {
             "connect_timeout": 2,
             "tcp_user_timeout": 3000,
+            # A link that was cut is noticed after 3 s while something is sent, after 8 s while not.
             "keepalives_idle": 5,
+            "keepalives_interval": 1,
+            "keepalives_count": 3,
             "application_name": "automator",
             **database["OPTIONS"],
             # With the locks of the calls any other level oversells or fails, whatever the role's.

@@ -1,6 +1,7 @@
-"""gunicorn's worker, which answers in JSON where gunicorn itself would answer in HTML."""
+"""gunicorn's worker with threads: it notes how long a request waited, and its errors are JSON."""
 
 import re
+import time
 from http import HTTPStatus
 from logging import ERROR, WARNING, getLogger
 from typing import Any
@@ -16,6 +17,8 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import ThreadWorker
 
+from inventory import deadlines
+
 logger = getLogger("automator.access")
 
 # These are faults of the service, although gunicorn derives them from ParseException.
@@ -23,7 +26,21 @@ OWN_FAULTS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeader
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Answers what never reaches Django, or what Django raises, with a problem of the contract."""
+    """Answers what never reaches Django, or what Django raises, with a problem of the contract.
+
+    The time that a request waits for a thread counts as part of the time in which it must be
+    answered.
+    """
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Hand a connection with a request over to the threads."""
+        conn.queued_at = time.monotonic()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Serve a request, in a thread."""
+        deadlines.queued.set(time.monotonic() - conn.queued_at)
+        return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer bytes that are no HTTP request with 400, 414 or 431, and anything else with 500.

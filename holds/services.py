@@ -3,6 +3,7 @@
 Each is one short transaction: lock the ticket group, look again, decide, write, commit.
 """
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from holds import claims
@@ -120,14 +121,22 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
     return Outcome(hold, replayed=False)
 
 
-def expire(*, batch: int, caller: Caller) -> int:
+def expire(
+    *, batch: int, caller: Caller, only: int | None = None, besides: Collection[int] = ()
+) -> int:
     """Expire up to `batch` overdue holds; return how many, 0 once there is nothing left to do.
 
-    Groups that a call has locked are passed over: what they still hold is the next round's.
+    Ticket groups whose ids are in `besides` are left out; `only` is the id of the one group to look
+    at. Groups that a call has locked are passed over: what they still hold is the next round's.
+    Raises what the database raises where a group of the batch cannot be changed.
     """
     with TicketGroup.objects.locked_unless_busy(
         "id = ANY (ARRAY(SELECT DISTINCT group_id FROM holds_hold"
-        " WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())))",
+        " WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())"
+        " AND group_id <> ALL (%s::bigint[]) AND (%s::bigint IS NULL OR group_id = %s)))",
+        list(besides),
+        only,
+        only,
         limit=batch,
     ) as groups:
         now = claims.clock()

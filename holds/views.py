@@ -26,6 +26,7 @@ from inventory.errors import (
     TicketGroupNotFound,
 )
 from inventory.models import Caller
+from inventory.transactions import replicated
 
 REPLAYED = {"Idempotent-Replayed": "true"}
 
@@ -123,7 +124,9 @@ class HoldViewSet(ViewSet):
     )
     def retrieve(self, request: Request, global_id: str) -> Response:
         """Tell what became of a global id."""
-        hold = Hold.objects.named(broker_of(request), valid(global_id)).first()
+        holds = Hold.objects.named(broker_of(request), valid(global_id))
+        with replicated():
+            hold = holds.first()
         if hold is None:
             raise HoldNotFound
         return self.answer(hold)

@@ -34,6 +34,12 @@ __all__ = [
 ]
 
 
+# The condition of a unique index whose columns may change while calls go on. It is true of every
+# row. Without a condition PostgreSQL takes the columns for a key that other tables could refer to,
+# and every insert of a row that refers to the renamed one waits until the rename is committed.
+NEVER_A_KEY = Q(name__isnull=False)
+
+
 def require_time_zone(name: str) -> None:
     """Raise ValidationError unless PostgreSQL, which computes with it, knows the time zone."""
     with connection.cursor() as cursor:
@@ -46,7 +52,7 @@ def require_time_zone(name: str) -> None:
 class Broker(models.Model):
     """The tenant: whose inventory it is, and the policies that go with it."""
 
-    name = models.CharField(max_length=200, unique=True)
+    name = models.CharField(max_length=200)
     hold_lifetime = models.IntegerField(
         default=900,
         help_text="Seconds until a hold is overdue. The field's middle is 15 minutes.",
@@ -61,6 +67,12 @@ class Broker(models.Model):
     class Meta:
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=NEVER_A_KEY,
+                name="broker_name_unique",
+                violation_error_message="There is a broker of that name.",
+            ),
             models.CheckConstraint(
                 name="broker_hold_lifetime_sane",
                 condition=Q(hold_lifetime__gte=1, hold_lifetime__lte=86_400),
@@ -112,6 +124,7 @@ class Event(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["broker", "name", "venue", "date", "time"],
+                condition=NEVER_A_KEY,
                 nulls_distinct=False,
                 name="event_unique",
                 violation_error_message="This broker has that event already.",

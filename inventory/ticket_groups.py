@@ -80,10 +80,12 @@ class TicketGroupManager(models.Manager.from_queryset(TicketGroupQuerySet)):  # 
             yield self._from_row(rows[0]) if rows else None
 
     @contextmanager
-    def locked_unless_busy(self, condition: str, *, limit: int) -> "Iterator[list[TicketGroup]]":
+    def locked_unless_busy(
+        self, condition: str, *parameters: Any, limit: int
+    ) -> "Iterator[list[TicketGroup]]":
         """The same for up to `limit` groups, passing over those that somebody else has locked."""
         lock = f"{self._locking(condition)} SKIP LOCKED LIMIT %s"
-        with short_transaction(lock, (limit,)) as rows:
+        with short_transaction(lock, (*parameters, limit)) as rows:
             yield [self._from_row(row) for row in rows]
 
     @staticmethod

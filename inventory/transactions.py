@@ -1,11 +1,14 @@
 """The one kind of transaction that changes claims: short, at READ COMMITTED, with time limits."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus
+
+from inventory.deadlines import NotSent
 
 # How long a call may wait for a lock, run a statement, and sit idle while it holds a lock. A
 # server that finds its client gone while it waits gives up.
@@ -24,19 +27,30 @@ def _set_limits(**limits: str) -> str:
     return f"SELECT {', '.join(settings)}"
 
 
-# One who waits for a row behind others waits for them, then for the row, and lock_timeout counts
-# anew: so the locking statement as a whole may take no longer.
+# lock_timeout starts anew for each lock in the queue for a row, so it does not bound the whole
+# wait; statement_timeout does.
 _WHILE_LOCKING = _set_limits(**{**TIME_LIMITS, "statement_timeout": TIME_LIMITS["lock_timeout"]})
-_AFTERWARDS = _set_limits(statement_timeout=TIME_LIMITS["statement_timeout"])
-# SQLSTATE classes that say the transaction is certainly rolled back although COMMIT failed:
-# integrity constraint violation, transaction rollback (deadlock, serialization).
-_ROLLED_BACK = ("23", "40")
+# A transaction that has written nothing does not wait for a synchronous standby when it commits,
+# although it may have read what is not replicated yet. With a record of its own it waits.
+_REPLICATED = (
+    "CASE WHEN current_setting('synchronous_standby_names') <> ''"
+    " THEN pg_logical_emit_message(true, 'automator', '') END"
+)
+_AFTERWARDS = f"{_set_limits(statement_timeout=TIME_LIMITS['statement_timeout'])}, {_REPLICATED}"
+# SQLSTATEs of a COMMIT that certainly rolled back, as long as the connection outlives it: integrity
+# constraint violation, transaction rollback (a deadlock), and a deferred trigger that waited in
+# vain for a lock. 40003 says itself that the outcome is unknown.
+_ROLLED_BACK = ("23", "40", "55P03", "57014")
+_UNKNOWN = "40003"
 # SQLSTATEs of a statement that waited in vain: no lock, out of time, a deadlock.
 _IN_VAIN = ("55P03", "57014", "40P01")
+# Where PostgreSQL's source warns that it stopped waiting for a standby. The warning's text depends
+# on the server's language, and its SQLSTATE is that of every warning.
+_STOPPED_WAITING_FOR_STANDBY = "SyncRepWaitForLSN"
 
 
 class OutcomeUnknown(Exception):
-    """The connection was lost while committing: the effect may be there or not."""
+    """COMMIT was sent, and whether it took effect, or will last, is unknown."""
 
 
 # What a service raises when it is the database that cannot: busy, away, or lost while committing.
@@ -49,12 +63,20 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
 
     `lock` is the locking statement, with its `parameters`. BEGIN, the limits and the lock travel
     together. Nesting is an error. Raises OutcomeUnknown when COMMIT itself fails in a way that
-    leaves open whether it happened, and whatever the database raises before that.
+    leaves open whether it happened or is replicated, and whatever the database raises before that.
     """
     committing = False
+    session: Any = None
+    unreplicated: list[str] = []
+
+    def heed(notice: Diagnostic) -> None:
+        if notice.source_function == _STOPPED_WAITING_FOR_STANDBY:
+            unreplicated.append(str(notice.message_primary))
+
     try:
         with transaction.atomic(durable=True):
             session = connection.connection
+            session.add_notice_handler(heed)
             idle = session.info.transaction_status == TransactionStatus.IDLE  # a test may not be
             if idle:
                 session.autocommit = True  # or psycopg makes a trip for a BEGIN of its own
@@ -69,10 +91,57 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
             yield rows
             committing = True
     except DatabaseError as error:
-        state = getattr(error.__cause__, "sqlstate", None) or ""
-        if committing and not state.startswith(_ROLLED_BACK):
-            raise OutcomeUnknown from error
+        if committing and not _rolled_back(error, session):
+            raise OutcomeUnknown(str(error)) from error
         raise
+    finally:
+        if session is not None:
+            session.remove_notice_handler(heed)
+    if unreplicated:
+        raise OutcomeUnknown(unreplicated[0])
+
+
+def _rolled_back(error: DatabaseError, session: Any) -> bool:
+    """Whether a COMMIT that failed with `error` has certainly had no effect."""
+    if isinstance(error.__cause__, NotSent):
+        return True
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    return state.startswith(_ROLLED_BACK) and state != _UNKNOWN and not session.closed
+
+
+def limited_statements() -> AbstractContextManager[None]:
+    """Give the limits of a call to each statement that runs outside a transaction.
+
+    The limits travel with the statement and end with it.
+    """
+    return _preceded_by(_WHILE_LOCKING)
+
+
+def replicated() -> AbstractContextManager[None]:
+    """Let no statement inside return what a synchronous standby does not have yet.
+
+    Without synchronous replication this changes nothing.
+    """
+    return _preceded_by(f"SELECT {_REPLICATED}")
+
+
+@contextmanager
+def _preceded_by(first: str) -> Iterator[None]:
+    """Send the statement `first` before each one outside a transaction, as one with it.
+
+    PostgreSQL runs statements that arrive together as one transaction.
+    """
+
+    def execute(run: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if connection.in_atomic_block:
+            return run(sql, *arguments)
+        done = run(f"{first}; {sql}", *arguments)
+        context: dict[str, Any] = arguments[-1]
+        context["cursor"].nextset()  # past the result of `first`
+        return done
+
+    with connection.execute_wrapper(execute):
+        yield
 
 
 @contextmanager
@@ -83,7 +152,7 @@ def limited() -> Iterator[None]:
         yield
 
 
-def waited_in_vain(error: OperationalError) -> bool:
+def waited_in_vain(error: DatabaseError) -> bool:
     """Whether the database gave up on a statement: then certainly nothing was done."""
     return getattr(error.__cause__, "sqlstate", None) in _IN_VAIN
 

@@ -10,6 +10,7 @@ from rest_framework.viewsets import ViewSet
 
 from holds.errors import HoldNotFound, HoldReleased, SaleVoided
 from holds.views import REPLAYED, broker_of, caller_of
+from inventory.transactions import replicated
 from invoices import services
 from invoices.errors import InvoiceNotFound, OrderConflict, TicketsUnavailable
 from invoices.models import Invoice
@@ -113,7 +114,8 @@ class InvoiceViewSet(ViewSet):
         """List what was sold under an order id."""
         path = InvoicePath(data={"order_id": order_id})
         path.is_valid(raise_exception=True)
-        invoices = Invoice.objects.of_order(broker_id=broker_of(request), order_id=order_id)
+        with replicated():
+            invoices = Invoice.objects.of_order(broker_id=broker_of(request), order_id=order_id)
         if not invoices:
             raise InvoiceNotFound
         order = {

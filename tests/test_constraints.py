@@ -56,6 +56,7 @@ REFUSED = {
     "apikey_secret_hashed": "UPDATE automator_apikey SET secret_hash = 'in the clear'",
     "broker_currency_code": "UPDATE inventory_broker SET currency = 'usd'",
     "broker_hold_lifetime_sane": "UPDATE inventory_broker SET hold_lifetime = 0",
+    "broker_name_unique": copy("inventory_broker"),
     "event_time_needs_date": "UPDATE inventory_event SET date = NULL, time = '19:30'",
     "event_unique": """
         INSERT INTO inventory_event (broker_id, name, venue, date, time, time_zone)
@@ -143,6 +144,10 @@ def test_every_name_is_hit() -> None:
             SELECT conname FROM pg_constraint
             WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'x')
                 AND conname !~ '_(uniq|key|check)$' -- the names that Django makes up
+            UNION SELECT indexrelid::regclass::text FROM pg_index -- constraints with a condition
+            JOIN pg_class ON pg_class.oid = indrelid
+                AND relnamespace = 'public'::regnamespace
+            WHERE indisunique AND indpred IS NOT NULL
             UNION SELECT tgrelid::regclass || '_append_only' FROM pg_trigger
             WHERE tgfoid = 'automator_append_only'::regproc
             UNION SELECT (regexp_matches(prosrc, $$CONSTRAINT = '(\w+)'$$, 'g'))[1] FROM pg_proc

@@ -10,20 +10,22 @@ from types import FrameType
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import ProgrammingError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
-from holds import services
 from holds.models import Hold
-from inventory import transactions
+from holds.sweep import Sweep, first_line
 from inventory.models import Caller
+from inventory.transactions import OutcomeUnknown
 
 logger = logging.getLogger("holds.expire_holds")
 
 CALLER = Caller("command expire_holds")
 PAUSE = 0.02  # seconds between batches, in which the calls that wait for a lock get it
 LOOK = 0.2  # seconds within which a stop is noticed
-# The database is away, was lost at COMMIT, or is not migrated: the next round may find it mended.
-TROUBLE = (*transactions.TROUBLE, ProgrammingError)
+MOST_REPORTED = 20  # ticket groups named in one report
+# The database is away, read-only, not migrated or was lost at COMMIT: the next round may find it
+# mended.
+TROUBLE = (DatabaseError, InterfaceError, OutcomeUnknown)
 
 
 def at_least_one(text: str) -> int:
@@ -61,19 +63,23 @@ class Command(BaseCommand):
         """Expire once, or again and again.
 
         Raises:
-            CommandError: the database cannot be used, and no next round would mend that.
+            CommandError: the database cannot be used, or some ticket groups could not be changed,
+                and there is no next round.
         """
         if options["dry_run"] and options["every"]:
             raise CommandError("--dry-run looks once: leave --every out.")
         self.stopped = False
+        sweep = Sweep(batch=options["batch"], caller=CALLER)
         if options["every"]:
             with self.stoppable():
-                self.go_on(options["batch"], options["every"])
+                self.go_on(sweep, options["every"])
             return
         try:
-            self.look() if options["dry_run"] else self.say(self.expire(options["batch"]))
+            self.look() if options["dry_run"] else self.say(self.expire(sweep))
         except TROUBLE as error:
             raise CommandError(f"The database cannot be used: {first_line(error)}") from error
+        if sweep.failed:
+            raise CommandError(failures(sweep))
 
     def look(self) -> None:
         """Print what is overdue by the database's clock, the longest first."""
@@ -87,14 +93,16 @@ class Command(BaseCommand):
             )
         self.say(f"{counted(holds)} would be expired." if holds else "Nothing is overdue.")
 
-    def expire(self, batch: int) -> str:
+    def expire(self, sweep: Sweep) -> str:
         """Expire until there is nothing left to do; return the sentence about it."""
         expired = batches = 0
-        while not self.stopped and (some := services.expire(batch=batch, caller=CALLER)):
+        for some in sweep.round():
             expired, batches = expired + some, batches + 1
             if batches > 1 and self.stderr.isatty():
                 self.stderr.write(f"\r{counted(expired)} expired …", str, ending="")
                 self.stderr.flush()
+            if self.stopped:
+                break
             time.sleep(PAUSE)
         if batches > 1 and self.stderr.isatty():
             self.stderr.write("\r\033[K", str, ending="")
@@ -103,14 +111,16 @@ class Command(BaseCommand):
             return f"{counted(expired)} expired, {left} left for the next round."
         return f"{counted(expired)} expired." if expired else "Nothing was overdue."
 
-    def go_on(self, batch: int, every: int) -> None:
+    def go_on(self, sweep: Sweep, every: int) -> None:
         """Expire in rounds until stopped; a database that is away may come back.
 
         Each round is a line of the log and not of standard output, since this runs as a service.
         """
         while not self.stopped:
             try:
-                logger.info(self.expire(batch))
+                logger.info(self.expire(sweep))
+                if sweep.failed:
+                    logger.error(failures(sweep))
             except TROUBLE as error:
                 connection.close()
                 logger.warning(
@@ -154,6 +164,12 @@ def counted(holds: int) -> str:
     return "1 hold" if holds == 1 else f"{holds} holds"
 
 
-def first_line(error: BaseException) -> str:
-    """What happened, in one line."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
+def failures(sweep: Sweep) -> str:
+    """What could not be expired, and why: a sentence, and a line for each ticket group."""
+    groups = len(sweep.failed)
+    many = "1 ticket group" if groups == 1 else f"{groups} ticket groups"
+    named = list(sweep.failed.items())[:MOST_REPORTED]
+    lines = [f"  ticket group {group_id}: {reason}" for group_id, reason in named]
+    if groups > MOST_REPORTED:
+        lines.append(f"  and {groups - MOST_REPORTED} more")
+    return "\n".join([f"The overdue holds of {many} could not be expired:", *lines])

@@ -1,0 +1,98 @@
+"""Expiring everything that is overdue, even where something is wrong with some ticket groups."""
+
+import time
+from collections.abc import Iterator
+
+from django.db import DatabaseError
+
+from holds import services
+from holds.models import Hold
+from inventory.deadlines import within
+from inventory.models import Caller
+from inventory.transactions import waited_in_vain
+
+TRANSACTION_SECONDS = 30.0  # after which a database that does not answer is given up
+FAILED_SECONDS = 600.0  # how long a group that failed is left alone
+# Groups that wait in vain in one round, each for seconds, after which the round ends.
+MOST_IN_VAIN = 5
+# SQLSTATE classes that blame a row: bad data, a constraint, an exception of a trigger, a damaged
+# page. The rest is the matter of the database as a whole.
+_OF_A_ROW = ("22", "23", "P0", "XX")
+
+
+class Sweep:
+    """Expires overdue holds in batches, and one ticket group at a time where a batch fails.
+
+    `failed` has what is wrong with the groups that could not be changed, by their ids. They are
+    left out for ten minutes, so that they do not fail every batch.
+    """
+
+    def __init__(self, *, batch: int, caller: Caller) -> None:
+        self.failed: dict[int, str] = {}
+        self._batch = batch
+        self._caller = caller
+        self._failed_at: dict[int, float] = {}
+
+    def round(self) -> Iterator[int]:
+        """Expire all that is overdue; give the number of expired holds after each transaction.
+
+        Raises DatabaseError, InterfaceError or OutcomeUnknown where the database as a whole is in
+        trouble.
+        """
+        self._forgive()
+        while True:
+            try:
+                expired = self._expire()
+            except DatabaseError as error:
+                if not _of_some_group(error):
+                    raise
+            else:
+                if not expired:
+                    return
+                yield expired
+                continue
+            known, progress = len(self.failed), 0
+            for expired in self._one_by_one():
+                progress += expired
+                yield expired
+            if not progress and len(self.failed) == known:
+                return
+
+    def _one_by_one(self) -> Iterator[int]:
+        in_vain = 0
+        overdue = Hold.objects.overdue().exclude(group_id__in=list(self.failed)).order_by()
+        groups = overdue.values_list("group_id", flat=True).distinct()
+        for group_id in list(groups[: self._batch]):
+            try:
+                yield self._expire(only=group_id)
+            except DatabaseError as error:
+                in_vain += waited_in_vain(error)
+                if not _of_some_group(error) or in_vain >= MOST_IN_VAIN:
+                    raise
+                self.failed[group_id] = first_line(error)
+                self._failed_at[group_id] = time.monotonic()
+                yield 0
+
+    def _expire(self, only: int | None = None) -> int:
+        with within(TRANSACTION_SECONDS):
+            return services.expire(
+                batch=self._batch, caller=self._caller, only=only, besides=self.failed
+            )
+
+    def _forgive(self) -> None:
+        """Forget the groups whose failure was long ago."""
+        now = time.monotonic()
+        for group_id, failed_at in list(self._failed_at.items()):
+            if now - failed_at >= FAILED_SECONDS:
+                del self.failed[group_id], self._failed_at[group_id]
+
+
+def _of_some_group(error: DatabaseError) -> bool:
+    """Whether other ticket groups may fare better."""
+    state = getattr(error.__cause__, "sqlstate", None) or ""
+    return state.startswith(_OF_A_ROW) or waited_in_vain(error)
+
+
+def first_line(error: BaseException) -> str:
+    """What happened, in one line."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
