@@ -138,8 +138,8 @@ BUSY = Problem(
     "busy",
     503,
     "The tickets are busy",
-    "Other calls kept the ticket group locked for over two seconds. Nothing changed. Repeat the "
-    "same call after Retry-After seconds.",
+    "Somebody else kept the ticket group, or a table, locked for over two seconds, or the database "
+    "was too busy. Nothing changed. Repeat the same call after Retry-After seconds.",
     retryable=True,
     retry_after=1,
 )
@@ -147,8 +147,8 @@ UNAVAILABLE = Problem(
     "unavailable",
     503,
     "The database is away",
-    "The database cannot be reached, or takes no changes now. Repeat the same call after "
-    "Retry-After seconds.",
+    "The database cannot be reached, does not answer in time, or takes no changes now. Nothing "
+    "changed. Repeat the same call after Retry-After seconds.",
     retryable=True,
     retry_after=2,
 )
@@ -156,8 +156,9 @@ OUTCOME_UNKNOWN = Problem(
     "outcome_unknown",
     503,
     "It is not known whether the call took effect",
-    "The connection to the database was lost while committing. Repeat the same call: it takes "
-    "effect once, and the answer tells.",
+    "The database was asked to commit, and the connection was lost, no answer came in time, or a "
+    "standby has not confirmed the change. Repeat the same call: it takes effect once, and the "
+    "answer tells.",
     retryable=True,
     retry_after=1,
 )

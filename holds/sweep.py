@@ -58,11 +58,17 @@ class Sweep:
             if not progress and len(self.failed) == known:
                 return
 
+    def left(self) -> int:
+        """How many holds are overdue now."""
+        with within(TRANSACTION_SECONDS):
+            return Hold.objects.overdue().count()
+
     def _one_by_one(self) -> Iterator[int]:
         in_vain = 0
         overdue = Hold.objects.overdue().exclude(group_id__in=list(self.failed)).order_by()
-        groups = overdue.values_list("group_id", flat=True).distinct()
-        for group_id in list(groups[: self._batch]):
+        with within(TRANSACTION_SECONDS):
+            groups = list(overdue.values_list("group_id", flat=True).distinct()[: self._batch])
+        for group_id in groups:
             try:
                 yield self._expire(only=group_id)
             except DatabaseError as error:

@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import psycopg
-
 # Seconds from the arrival of a call to its answer. A call holds its lock for less than that, since
 # it takes the lock later.
 CALL_SECONDS = 4.0
@@ -18,10 +16,6 @@ CALL_SECONDS = 4.0
 queued: ContextVar[float] = ContextVar("queued", default=0.0)
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-
-
-class NotSent(psycopg.OperationalError):
-    """The deadline had passed before the statement was sent, so it certainly had no effect."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus
 
-from inventory.deadlines import NotSent
+from inventory import deadlines
 
 # How long a call may wait for a lock, run a statement, and sit idle while it holds a lock. A
 # server that finds its client gone while it waits gives up.
@@ -77,18 +77,9 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
         with transaction.atomic(durable=True):
             session = connection.connection
             session.add_notice_handler(heed)
-            idle = session.info.transaction_status == TransactionStatus.IDLE  # a test may not be
-            if idle:
-                session.autocommit = True  # or psycopg makes a trip for a BEGIN of its own
-            with connection.cursor() as limits, connection.cursor() as cursor:
-                with one_trip():
-                    if idle:
-                        session.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-                    limits.execute(_WHILE_LOCKING)
-                    cursor.execute(lock, parameters)
-                    limits.execute(_AFTERWARDS)
-                rows = cursor.fetchall()
-            yield rows
+            yield _begun(session, lock, parameters)
+            if deadlines.left() == 0:  # with COMMIT not sent, nothing has changed for certain
+                raise OperationalError("There was no time left to commit.")
             committing = True
     except DatabaseError as error:
         if committing and not _rolled_back(error, session):
@@ -101,10 +92,24 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
         raise OutcomeUnknown(unreplicated[0])
 
 
+def _begun(session: Any, lock: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """Begin the transaction with its limits and its lock, in one trip, and return what it locks."""
+    idle = session.info.transaction_status == TransactionStatus.IDLE  # a test may not be
+    if idle:
+        session.autocommit = True  # or psycopg makes a trip for a BEGIN of its own
+    with connection.cursor() as limits, connection.cursor() as cursor:
+        with one_trip():
+            if idle:
+                session.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            limits.execute(_WHILE_LOCKING)
+            cursor.execute(lock, parameters)
+            limits.execute(_AFTERWARDS)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
 def _rolled_back(error: DatabaseError, session: Any) -> bool:
     """Whether a COMMIT that failed with `error` has certainly had no effect."""
-    if isinstance(error.__cause__, NotSent):
-        return True
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return state.startswith(_ROLLED_BACK) and state != _UNKNOWN and not session.closed
 

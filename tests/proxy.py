@@ -11,12 +11,15 @@ from urllib.parse import quote, urlencode
 from django.db import connection
 
 REFUSED, SWALLOWED = "COMMIT does not arrive", "the answer to COMMIT does not arrive"
+# The same on a network that says nothing of it: the connection seems to be open.
+LOST, UNANSWERED = "COMMIT is lost", "the answer to COMMIT is lost"
 
 
 class Proxy:
     """Passes connections on to the tests' PostgreSQL; `away` or `cut` break them.
 
-    `cut` is what is lost, once, when the next COMMIT passes: REFUSED or SWALLOWED.
+    `cut` is what is lost, once, when the next COMMIT passes: REFUSED, SWALLOWED, LOST or
+    UNANSWERED. After `stall` nothing passes, and nobody is told, until `come_back`.
     """
 
     def __init__(self) -> None:
@@ -26,6 +29,7 @@ class Proxy:
         self.database = settings["NAME"]
         self.cut = ""
         self.away = False
+        self.stalled = False
         self.open: set[socket.socket] = set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
@@ -64,9 +68,13 @@ class Proxy:
         for end in list(self.open):
             _close(end)
 
+    def stall(self) -> None:
+        """Swallow what is sent on the connections that are open, and on new ones."""
+        self.stalled = True
+
     def come_back(self) -> None:
-        """Let new connections through."""
-        self.away = False
+        """Let new connections through. Those that swallowed something stay silent."""
+        self.away = self.stalled = False
 
     def _listen(self) -> None:
         with contextlib.suppress(OSError):
@@ -89,19 +97,29 @@ class Proxy:
         return server
 
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
+        silent = False
         for part in _parts(client):
-            if self.cut == REFUSED and b"COMMIT\0" in part:
+            commit = b"COMMIT\0" in part
+            if self.cut == REFUSED and commit:
                 break
+            silent = silent or self.stalled or (self.cut == LOST and commit)
+            if silent:
+                self.cut = ""
+                continue  # until the client gives up
             _send(server, part)
-            if self.cut == SWALLOWED and b"COMMIT\0" in part:
+            if self.cut == SWALLOWED and commit:
                 return  # the other pump ends both, once the server has answered
         self._end(client, server)
 
     def _to_client(self, client: socket.socket, server: socket.socket) -> None:
+        silent = False
         for part in _parts(server):
-            if self.cut == SWALLOWED and b"COMMIT\0" in part:
+            committed = b"COMMIT\0" in part
+            if self.cut == SWALLOWED and committed:
                 break
-            _send(client, part)
+            silent = silent or self.stalled or (self.cut == UNANSWERED and committed)
+            if not silent:
+                _send(client, part)
         self._end(client, server)
 
     def _end(self, client: socket.socket, server: socket.socket) -> None:

@@ -199,6 +199,57 @@ def test_a_connection_killed_at_commit_is_an_unknown_outcome_and_the_next_call_w
     assert effects() == [("g-1", "held")]
 
 
+@pytest.mark.parametrize("error", ["lock_not_available", "query_canceled", "deadlock_detected"])
+def test_a_commit_that_waited_in_vain_is_busy_and_changes_nothing(
+    group: TicketGroup, api: Api, rivals: Rivals, error: str
+) -> None:
+    with trigger("holds_hold", "CONSTRAINT", f"RAISE {error}"):
+        answer = rivals.start(lambda: api.hold(group, 2, "g-1")).result(PATIENCE)
+
+    assert told(answer) == (503, "busy")
+    assert effects() == []
+    assert not Hold.objects.exists()
+
+
+def test_a_commit_whose_outcome_the_server_does_not_know_is_an_unknown_outcome(
+    group: TicketGroup, api: Api, rivals: Rivals
+) -> None:
+    with trigger("holds_hold", "CONSTRAINT", "RAISE statement_completion_unknown"):
+        answer = rivals.start(lambda: api.hold(group, 2, "g-1")).result(PATIENCE)
+
+    assert told(answer) == (503, "outcome_unknown")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "UPDATE inventory_broker SET name = 'Renamed', hold_lifetime = 60",
+        "UPDATE inventory_event SET name = 'Renamed', venue = 'Elsewhere', date = '2030-01-01'",
+        "UPDATE automator_apikey SET name = 'Renamed', key_id = 'other'",
+    ],
+)
+def test_a_form_that_is_being_saved_keeps_no_call_waiting(
+    group: TicketGroup, api: Api, edit: str
+) -> None:
+    with outsider(options="-c lock_timeout=1s") as rival:
+        rival.execute(edit)
+        assert api.hold(group, 2, "g-1").status_code == 201
+        assert api.invoice("o-1", "g-1").status_code == 201
+        assert api.release("g-2").status_code == 200
+
+
+def test_a_broker_that_is_being_deleted_is_busy(
+    broker: Broker, group: TicketGroup, api: Api, rivals: Rivals
+) -> None:
+    with outsider() as rival:
+        rival.execute("SELECT FROM inventory_broker WHERE id = %s FOR UPDATE", (broker.id,))
+        answer = rivals.start(lambda: api.hold(group, 2, "g-1")).result(PATIENCE)
+
+    assert told(answer) == (503, "busy")
+    assert effects() == []
+    assert api.hold(group, 2, "g-1").status_code == 201
+
+
 @pytest.mark.parametrize("cut", [REFUSED, SWALLOWED])
 @pytest.mark.parametrize("call", ["hold", "release", "invoice"])
 def test_a_connection_lost_at_commit_is_settled_by_the_same_call(

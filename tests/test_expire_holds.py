@@ -12,15 +12,18 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from holds import claims
 from holds import services as holds
+from holds import sweep as sweep_module
 from holds.models import Hold
+from holds.sweep import Sweep
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
 from tests.factories import BrokerFactory, TicketGroupFactory
 from tests.fixtures import BringTo, DatabaseClock, Unchanged
 from tests.marketplace import Api
 from tests.programs import PATIENCE, Program, wait_until
 from tests.proxy import Proxy
-from tests.rivals import Rivals, agrees, database_url, effects, somebody_locks
+from tests.rivals import Rivals, agrees, database_url, effects, outsider, somebody_locks
 
 HOUR = 3600
 SWEEP = Caller("command expire_holds")
@@ -266,6 +269,131 @@ def test_once_only_a_database_that_is_away_is_one_clear_line(db: None, rivals: R
     with Proxy() as network:
         network.go_away()
         rivals.start(without_database).result(PATIENCE)
+
+
+@pytest.fixture
+def broken(database_clock: DatabaseClock) -> TicketGroup:
+    """A group whose counters are off, before two more of another broker; all are overdue."""
+    overdue(BrokerFactory(), database_clock, 1, each=2)
+    group = TicketGroup.objects.get()
+    overdue(BrokerFactory(), database_clock, 2, each=2)
+    TicketGroup.objects.filter(id=group.id).update(held=1)
+    return group
+
+
+@alone
+@pytest.mark.parametrize("batch", [1, 2, 100])
+def test_a_group_whose_counters_are_off_stops_no_other_one(broken: TicketGroup, batch: int) -> None:
+    out, problem = StringIO(), f"(?s)of 1 ticket group .*group {broken.id}: .*held_not_negative"
+    with pytest.raises(CommandError, match=problem):
+        call_command("expire_holds", "--batch", batch, stdout=out)
+
+    left = set(Hold.objects.overdue().values_list("group_id", flat=True))
+    assert left == {broken.id}
+    assert set(expired().values()) == {1}
+    assert re.fullmatch(r"[45] holds expired, [12] left for the next round\.\n", out.getvalue())
+
+
+@alone
+def test_a_group_that_failed_is_left_alone_for_a_while_and_then_tried_again(
+    broken: TicketGroup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep(batch=100, caller=SWEEP)
+    assert sum(sweep.round()) == 4
+    assert list(sweep.failed) == [broken.id]
+
+    TicketGroup.objects.filter(id=broken.id).update(held=2)
+    assert list(sweep.round()) == []
+    monkeypatch.setattr(sweep_module, "FAILED_SECONDS", 0)
+    assert sum(sweep.round()) == 2
+    assert sweep.failed == {}
+
+
+@alone
+def test_many_broken_groups_are_counted_and_a_few_are_named(
+    broker: Broker, database_clock: DatabaseClock
+) -> None:
+    overdue(broker, database_clock, 25, each=1)
+    TicketGroup.objects.update(held=0)
+
+    with pytest.raises(CommandError, match=r"(?s)of 25 ticket groups .* and 5 more$") as error:
+        expire_holds("--batch", "10")
+    assert str(error.value).count("ticket group ") == 20
+
+
+@among_others
+def test_a_broker_that_somebody_locks_stops_no_other_one(
+    broker: Broker, database_clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overdue(broker, database_clock, 1)
+    overdue(BrokerFactory(), database_clock, 1)
+    statement = claims.change
+
+    def waits(hold: Hold, *arguments: Any, **facts: Any) -> None:
+        statement(hold, *arguments, **facts)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM inventory_broker WHERE id = %s FOR SHARE", [hold.broker_id])
+
+    monkeypatch.setattr(claims, "change", waits)
+    with outsider() as rival:
+        rival.execute("SELECT FROM inventory_broker WHERE id = %s FOR UPDATE", (broker.id,))
+        with pytest.raises(CommandError, match="lock timeout"):
+            expire_holds()
+
+    assert expired().total() == 1
+    assert Hold.objects.overdue().get().broker_id == broker.id
+
+
+@among_others
+def test_the_sweep_goes_on_beside_a_broken_group(
+    broken: TicketGroup, database_clock: DatabaseClock
+) -> None:
+    with real_command("--every", "1") as command:
+        command.expect(" 4 holds expired, 2 left for the next round.")
+        command.expect(f"  ticket group {broken.id}: ")
+        overdue(BrokerFactory(), database_clock, 1)
+        command.expect(" 1 hold expired, 2 left for the next round.")
+        command.process.send_signal(signal.SIGTERM)
+        assert command.end() == 0
+
+
+@among_others
+def test_a_database_that_takes_no_changes_for_a_while_is_waited_for(
+    broker: Broker, database_clock: DatabaseClock
+) -> None:
+    overdue(broker, database_clock, 1)
+    name = connection.settings_dict["NAME"]
+
+    with connection.cursor() as cursor:
+        cursor.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    try:
+        with real_command("--every", "1") as command:
+            command.expect("trying again in 1 s: cannot execute")
+            with connection.cursor() as cursor:
+                cursor.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+            command.expect("1 hold expired.")
+            command.process.send_signal(signal.SIGTERM)
+            assert command.end() == 0
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+
+
+@among_others
+def test_a_database_that_does_not_answer_is_given_up(
+    rivals: Rivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_module, "TRANSACTION_SECONDS", 0.5)
+    with Proxy() as network:
+
+        def silence() -> None:
+            connection.settings_dict = network.settings
+            connection.ensure_connection()
+            network.stall()
+            with pytest.raises(CommandError, match="The database cannot be used"):
+                expire_holds()
+
+        rivals.start(silence).result(PATIENCE)
 
 
 @alone

@@ -1,13 +1,17 @@
 """Migrations, on a database of their own: all the way back and forth again."""
 
 from collections.abc import Iterator
+from io import StringIO
 
 import psycopg
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from psycopg.conninfo import make_conninfo
 from pytest_django import DjangoDbBlocker
+
+from automator.management.commands import migrate
+from tests.rivals import database_url
 
 OURS = ("automator", "invoices", "holds", "inventory")
 WHERE = ("host", "port", "user", "password", "dbname")
@@ -66,3 +70,36 @@ def test_migrations_can_be_undone_and_done_again(scratch: str) -> None:
 
     assert not {row for row in left if row[1].startswith(OURS) or row[0] == "function"}
     assert shape(scratch) == whole
+
+
+def test_migration_waits_for_no_reader_and_tries_again(
+    scratch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "ATTEMPTS", 2)
+    monkeypatch.setattr(migrate, "PAUSE", 0)
+    call_command("migrate", database=scratch, verbosity=0)
+
+    class Terminal(StringIO):
+        """What the reader sees, who leaves once they are asked to."""
+
+        leaves = False
+
+        def write(self, text: str) -> int:
+            if self.leaves:
+                reader.rollback()
+            return super().write(text)
+
+    told = Terminal()
+    name = connections[scratch].settings_dict["NAME"]
+    with psycopg.connect(make_conninfo(database_url(), dbname=name)) as reader:
+        reader.execute("SELECT FROM holds_hold")
+        with pytest.raises(CommandError, match=r"Gave up after 2 attempts: .* lock timeout"):
+            call_command("migrate", "holds", "zero", database=scratch, verbosity=0, stderr=told)
+        assert told.getvalue().count("Trying again in 0 s, attempt 2 of 2.") == 1
+        assert any("holds_hold" in row[1] for row in shape(scratch))
+
+        told.leaves = True
+        call_command("migrate", "holds", "zero", database=scratch, verbosity=0, stderr=told)
+
+    assert told.getvalue().count("Trying again") == 2
+    assert not any("holds_hold" in row[1] for row in shape(scratch))

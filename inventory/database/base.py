@@ -38,7 +38,7 @@ class Connection(psycopg.Connection[Any]):
         ready = None
         while True:
             if deadlines.left() == 0:
-                raise deadlines.NotSent("The deadline passed while connecting to PostgreSQL.")
+                raise psycopg.OperationalError("There was no time left to connect to PostgreSQL.")
             try:
                 waiting_for = connecting.send(ready)  # type: ignore[arg-type]  # None starts it
             except StopIteration as connected:
@@ -48,15 +48,15 @@ class Connection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait as psycopg does, but no longer than until the deadline.
 
-        Raises deadlines.NotSent where the deadline had passed before, and OperationalError where it
-        passes meanwhile. The connection is closed in both cases.
+        Raises OperationalError where the deadline has passed or passes meanwhile; the connection is
+        closed then. Nothing is sent once it has passed.
         """
         left = deadlines.left()
         if left is None or (timeout is not None and timeout < left):
             return super().wait(gen, interval, timeout)
         if not left:
             self.close()
-            raise deadlines.NotSent("The deadline passed before the statement was sent.")
+            raise psycopg.OperationalError("There was no time left for a statement.")
         try:
             return super().wait(gen, interval, left)
         except psycopg.errors._WaitTimeout:  # noqa: SLF001  psycopg has no public name for it

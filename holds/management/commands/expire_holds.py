@@ -106,8 +106,7 @@ class Command(BaseCommand):
             time.sleep(PAUSE)
         if batches > 1 and self.stderr.isatty():
             self.stderr.write("\r\033[K", str, ending="")
-        left = Hold.objects.overdue().count()
-        if left:
+        if left := sweep.left():
             return f"{counted(expired)} expired, {left} left for the next round."
         return f"{counted(expired)} expired." if expired else "Nothing was overdue."
 
