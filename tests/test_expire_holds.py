@@ -275,7 +275,7 @@ def test_once_only_a_database_that_is_away_is_one_clear_line(db: None, rivals: R
 def broken(database_clock: DatabaseClock) -> TicketGroup:
     """A group whose counters are off, before two more of another broker; all are overdue."""
     overdue(BrokerFactory(), database_clock, 1, each=2)
-    group = TicketGroup.objects.get()
+    group: TicketGroup = TicketGroup.objects.get()
     overdue(BrokerFactory(), database_clock, 2, each=2)
     TicketGroup.objects.filter(id=group.id).update(held=1)
     return group
