@@ -4,7 +4,7 @@ NEVER_A_KEY = models.Q(name__isnull=False)
 
 
 class Migration(migrations.Migration):
-    dependencies = [("inventory", "0004_staged_imports")]
+    dependencies = [("inventory", "0008_imports_know_their_moment")]
 
     operations = [
         migrations.AlterField(
