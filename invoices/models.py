@@ -101,6 +101,8 @@ class Invoice(models.Model):
     late = models.BooleanField()
     invoiced_at = models.DateTimeField()
 
+    exception_id: str  # only where `of_hold` has read it
+
     objects = InvoiceQuerySet.as_manager()
 
     class Meta:

@@ -181,7 +181,7 @@ def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def group_with_claims(row: tuple[Any, ...]) -> TicketGroup:
         group = from_row(row[:-1])
-        group.claimed_then = row[-1]
+        group.claimed_then = row[-1]  # type: ignore[attr-defined]
         return group
 
     def look(*, group: Any, **ids: Any) -> claims.View:

@@ -200,7 +200,7 @@ def test_history_of_a_group_costs_its_calls_nothing(
 
     def calls(tag: str) -> list[int]:
         """The blocks of a hold, a refused hold and a release, the seventh time."""
-        blocks = []
+        blocks: list[int] = []
         for number in range(7):
             name, blocks = f"{tag}-{number}", []
             for call, status in (
