@@ -80,7 +80,7 @@ def _sold_before(hold: Hold, sale: Sale) -> Outcome:
     """The sale that the same form made before."""
     if hold.state != State.INVOICED:
         raise Refusal(f"This form was sent before; its hold is {hold.state} now. Open it anew.")
-    invoice = Invoice.objects.of_hold(hold)
+    invoice, _ = Invoice.objects.of_hold(hold)
     reference = sale.reference or hold.global_id
     was = Sale(invoice.buyer, invoice.order_id, invoice.unit_price)
     if was != (sale.channel, reference, sale.unit_price):

@@ -31,10 +31,10 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         found = invoices.prefetch_related("hold").order_by("id")
         return [invoice for invoice in found if not invoice.hold.by_hand]
 
-    def of_hold(self, hold: Hold) -> "Invoice":
+    def of_hold(self, hold: Hold) -> tuple["Invoice", str]:
         """Return the invoice of a hold that is invoiced; its hold is the given one.
 
-        Its attribute `exception_id` is the id of the exception that the sale recorded, or empty.
+        The second value is the id of the exception that the sale has recorded, or empty.
         """
         recorded = OrderException.objects.filter(
             broker_id=OuterRef("broker_id"),
@@ -45,7 +45,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         exception_id = Coalesce(Subquery(recorded.values("public_id")[:1]), Value(""))
         invoice = self.annotate(exception_id=exception_id).get(hold_id=hold.id)
         invoice.hold = hold
-        return invoice
+        return invoice, invoice.exception_id
 
     def issue(
         self,
@@ -100,8 +100,6 @@ class Invoice(models.Model):
     currency = models.CharField(max_length=3)
     late = models.BooleanField()
     invoiced_at = models.DateTimeField()
-
-    exception_id: str  # only where `of_hold` has read it
 
     objects = InvoiceQuerySet.as_manager()
 

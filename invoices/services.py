@@ -81,8 +81,8 @@ def _invoice(
             if hold.order_id != order_id:
                 raise OrderConflict(order_id=hold.order_id)
             _settle(seen, hold, order_id, caller)
-            sale = Invoice.objects.of_hold(hold)
-            return Outcome(sale, replayed=True, exception_id=sale.exception_id)
+            sale, exception_id = Invoice.objects.of_hold(hold)
+            return Outcome(sale, replayed=True, exception_id=exception_id)
         case State.VOIDED:
             raise SaleVoided
     raise HoldReleased
