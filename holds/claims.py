@@ -92,15 +92,19 @@ def view(
 
     In a statement of its own after the lock: the locking statement's snapshot and clock are as old
     as its wait. The claims of a group without seat numbers are not read: they have no positions,
-    and there may be many thousands of them.
+    and there may be many thousands of them. The two live states are asked for one by one, or
+    PostgreSQL before 17 can choose to read the whole history of the group by its index.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
                 CASE WHEN ticketgroup.seats <> '{{}}' THEN
-                    (SELECT range_agg(positions) FROM holds_hold
-                     WHERE group_id = ticketgroup.id AND state IN ('held', 'invoiced')) END,
+                    (SELECT range_agg(positions) FROM (
+                        SELECT positions FROM holds_hold
+                        WHERE group_id = ticketgroup.id AND state = 'held'
+                        UNION ALL SELECT positions FROM holds_hold
+                        WHERE group_id = ticketgroup.id AND state = 'invoiced') claim) END,
                 EXISTS (SELECT 1 FROM holds_orderexception
                         WHERE broker_id = broker.id AND global_id = %s AND resolved_at IS NULL),
                 EXISTS (SELECT 1 FROM holds_hold sale

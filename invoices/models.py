@@ -45,7 +45,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         exception_id = Coalesce(Subquery(recorded.values("public_id")[:1]), Value(""))
         invoice = self.annotate(exception_id=exception_id).get(hold_id=hold.id)
         invoice.hold = hold
-        return invoice, invoice.exception_id
+        return invoice, invoice.exception_id  # type: ignore[attr-defined]  # annotated above
 
     def issue(
         self,

@@ -34,7 +34,10 @@ def sales_of_two(broker: Broker, groups: int) -> None:
     """
     api = Api(broker)
     group = TicketGroupFactory(
-        broker=broker, section=SECTION, seats=[str(seat) for seat in range(1, 11)]
+        broker=broker,
+        section=SECTION,
+        seats=[str(seat) for seat in range(1, 11)],
+        internal_notes="Bought from a season ticket holder. " * 20,  # the table is not tiny
     )
     api.hold(group, 2, "gone")
     api.release("gone")
