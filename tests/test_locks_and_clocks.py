@@ -1,5 +1,6 @@
 """What a call that waited for the lock reads afterwards, and that its COMMIT waits for the disk."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -167,11 +168,8 @@ def test_claims_that_the_locking_statement_read_are_sold_twice(
 
 def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the statement that locks a group read its claims too, before it waits for the lock."""
-    locking, from_row, view = (
-        TicketGroupManager._locking,
-        TicketGroupManager._from_row,
-        claims.view,
-    )
+    locking, from_row = TicketGroupManager._locking, TicketGroupManager._from_row
+    view, then = claims.view, threading.local()
     summed = (
         "(SELECT range_agg(positions) FROM holds_hold WHERE group_id = inventory_ticketgroup.id)"
     )
@@ -180,13 +178,11 @@ def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
         return locking(condition).replace(" FROM", f", {summed} FROM", 1)
 
     def group_with_claims(row: tuple[Any, ...]) -> TicketGroup:
-        group = from_row(row[:-1])
-        group.claimed_then = row[-1]  # type: ignore[attr-defined]
-        return group
+        then.claimed = [range(part.lower, part.upper) for part in row[-1] or ()]
+        return from_row(row[:-1])
 
-    def look(*, group: Any, **ids: Any) -> claims.View:
-        claimed = [range(part.lower, part.upper) for part in group.claimed_then or ()]
-        return view(group=group, **ids)._replace(claimed=claimed)
+    def look(**of: Any) -> claims.View:
+        return view(**of)._replace(claimed=then.claimed)
 
     monkeypatch.setattr(TicketGroupManager, "_locking", staticmethod(with_claims))
     monkeypatch.setattr(TicketGroupManager, "_from_row", staticmethod(group_with_claims))
