@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from automator.login import LoginForm
 from automator.models import ApiKey, LoginAttempt, User, validate_network
 from inventory.admin.confirmation import asked_first
+from inventory.admin.forms import ChangedAsSeen
 from inventory.admin.shown import label
 from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
@@ -46,7 +47,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[type-arg]
         return cleaned
 
 
-class ChangedUserForm(UserChangeForm):  # type: ignore[type-arg]
+class ChangedUserForm(ChangedAsSeen, UserChangeForm):  # type: ignore[type-arg]
     """Changes a user, who stays that of a broker or a superuser."""
 
     def clean(self) -> dict[str, Any] | None:
@@ -95,7 +96,8 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
         obj.is_staff = obj.is_staff or not change  # there is nothing else to log in to
-        super().save_model(request, obj, form, change)
+        # Only what was changed: another form may have taken rights away since this one was opened.
+        obj.save(update_fields=form.changed_data if change else None)
 
 
 @admin.register(LoginAttempt)

@@ -1,12 +1,13 @@
 """Ticket groups, events and brokers are added and changed in the admin."""
 
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
 
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
+from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory, UserFactory
 from tests.fixtures import Unchanged
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
@@ -131,3 +132,38 @@ def test_superuser_adds_and_changes_brokers(boss: Staff) -> None:
 
     broker.refresh_from_db()
     assert (broker.name, broker.hold_lifetime, broker.currency) == ("Harbor Lane", 600, "USD")
+
+
+def test_broker_form_opened_before_another_is_saved_keeps_what_that_one_changed(
+    boss: Staff, broker: Broker
+) -> None:
+    form = boss.open_form(page_of(broker))
+    boss.fill_in(page_of(broker), hold_lifetime="600", currency="EUR")
+    assert boss.send(page_of(broker), form, name="Harbor Lane").status_code == 302
+
+    broker.refresh_from_db()
+    assert (broker.name, broker.hold_lifetime, broker.currency) == ("Harbor Lane", 600, "EUR")
+
+
+def test_user_form_opened_before_rights_were_taken_away_does_not_give_them_back(
+    boss: Staff, broker: Broker
+) -> None:
+    user = UserFactory(whole=True)
+    form = boss.open_form(page_of(user))
+    changed = boss.open_form(page_of(user)) | {"broker": [str(broker.pk)]}
+    del changed["is_superuser"], changed["is_active"]
+    assert boss.send(page_of(user), changed).status_code == 302
+    assert boss.send(page_of(user), form, email="kim@example.com").status_code == 302
+
+    user.refresh_from_db()
+    assert (user.email, user.broker) == ("kim@example.com", broker)
+    assert not user.is_superuser
+    assert not user.is_active
+
+
+def test_page_of_a_user_does_not_hold_the_hash_of_the_password(boss: Staff) -> None:
+    user = UserFactory(whole=True)
+    user.set_password("correct horse")
+    user.save()
+
+    assert user.password not in unescape(boss.page(page_of(user)))

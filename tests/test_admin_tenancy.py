@@ -18,6 +18,7 @@ from inventory.imports import Import
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
 from invoices.models import Invoice
 from tests.factories import BrokerFactory, UserFactory
+from tests.marketplace import Api
 from tests.staff import Staff, page_of
 from tests.two_brokers import MODELS, book, owner, theirs
 
@@ -220,3 +221,21 @@ def test_superuser_sees_the_rows_of_all_brokers(own: Broker, other: Broker) -> N
         page = boss.page(page_of(model))
         assert "alpha" in page
         assert "omega" in page
+
+
+def test_page_of_a_hold_tells_nothing_of_another_brokers_hold_of_the_same_global_id(
+    staff: Staff, own: Broker, other: Broker
+) -> None:
+    theirs = Api(other)
+    theirs.hold(other.ticket_groups.get(), 1, "alpha-g-1", x_request_id="omega-q")
+    theirs.invoice("omega-o-2", "alpha-g-1")
+    theirs.release("alpha-g-1")
+    mine = own.holds.get(global_id="alpha-g-1")
+    Api(own).invoice("alpha-o-2", "alpha-g-1")
+    Api(own).release("alpha-g-1")
+
+    for viewer in (staff, Staff(User.objects.get(username="boss"))):
+        page = viewer.page(page_of(mine))
+        assert "Release after invoice: alpha-o-2" in page
+        assert "Invoice alpha-o-2" in page
+        assert "omega" not in page

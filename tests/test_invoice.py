@@ -327,3 +327,17 @@ def test_replayed_invoice_leaves_work_for_staff_open(api: Api, bring_to: BringTo
 
     open_ones = OrderException.objects.open().order_by("id")
     assert [each.reason for each in open_ones] == ["late_invoice", "already_invoiced"]
+
+
+def test_repeated_call_counts_a_resolved_exception_and_leaves_it_resolved(api: Api) -> None:
+    api.invoice("o-1", "g-1")
+    exceptions = OrderException.objects.all()
+    exceptions.resolve(now=exceptions.get().first_at, by="user kim", note="Called the buyer.")
+    resolved = exceptions.get()
+    api.invoice("o-1", "g-1")
+
+    exception = exceptions.get()
+    assert exception.times == 2
+    assert exception.last_at > exception.first_at == resolved.resolved_at
+    assert exception.resolved_at == resolved.resolved_at
+    assert (exception.resolved_by, exception.note) == ("user kim", "Called the buyer.")

@@ -200,3 +200,20 @@ def test_expiry_never_moves(api: Api, bring_to: BringTo) -> None:
 
     assert api.look_up_hold("g-1").json()["expires_at"] == before
     assert api.hold(group, 2, "g-1").json()["expires_at"] == before
+
+
+def test_other_seats_are_those_that_leave_most_to_sell_under_the_split_rule(
+    api: Api, database_clock: DatabaseClock
+) -> None:
+    seats = [str(number) for number in range(1, 14)]
+    group = TicketGroupFactory(broker=api.broker, seats=seats)
+    api.hold(group, 2, "g-1")
+    database_clock.move(900)
+    api.hold(group, 13, "g-2")  # needs the tickets of g-1, which is expired by that
+    api.release("g-2")
+    for global_id, quantity in (("g-3", 2), ("g-4", 4), ("g-5", 2)):
+        api.hold(group, quantity, global_id)
+    api.release("g-4")  # 3 to 6 are free, and 9 to 13: of these two threes can still be sold
+    TicketGroup.objects.update(split_rule="custom", split_quantities=[3])
+
+    assert api.invoice("o-1", "g-1").json()["seats"] == ["9", "10"]

@@ -12,7 +12,7 @@ from holds import claims
 from holds import services as holds
 from holds.models import Hold
 from inventory.models import Broker, Caller, TicketGroup
-from tests.factories import TicketGroupFactory
+from tests.factories import BrokerFactory, TicketGroupFactory
 from tests.marketplace import Api
 from tests.programs import PATIENCE
 from tests.rivals import (
@@ -22,6 +22,7 @@ from tests.rivals import (
     before,
     effects,
     lock_off,
+    somebody_locks,
     statuses,
     tickets_too_many,
 )
@@ -174,3 +175,33 @@ def test_without_a_unique_id_both_groups_are_held(
 
     assert statuses(answers) == {201: 2}
     assert Hold.objects.live().filter(global_id="g-1").count() == 2
+
+
+def test_call_locks_no_group_of_another_broker_that_has_the_same_global_id(
+    api: Api, rivals: Rivals
+) -> None:
+    other = Api(BrokerFactory())
+    groups = [TicketGroupFactory(broker=each.broker) for each in (api, other)]
+    for each, group in zip((api, other), groups, strict=True):
+        each.hold(group, 2, "g-1")
+        each.hold(group, 2, "g-2")
+    for each, another in zip((other, api), groups, strict=True):
+        with somebody_locks(another):
+            invoiced = rivals.start(lambda each=each: each.invoice("o-1", "g-1"))
+            assert invoiced.result(PATIENCE).status_code == 201
+            released = rivals.start(lambda each=each: each.release("g-2"))
+            assert released.result(PATIENCE).status_code == 200
+
+    assert agrees()
+
+
+def test_call_of_an_unknown_id_locks_no_group_of_a_broker_that_knows_it(
+    api: Api, group: TicketGroup, rivals: Rivals
+) -> None:
+    api.hold(group, 2, "g-1")
+    stranger = Api(BrokerFactory())
+    with somebody_locks(group):
+        invoiced = rivals.start(lambda: stranger.invoice("o-1", "g-1"))
+        assert invoiced.result(PATIENCE).status_code == 404
+        released = rivals.start(lambda: stranger.release("g-1"))
+        assert released.result(PATIENCE).status_code == 200

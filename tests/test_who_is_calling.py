@@ -12,6 +12,8 @@ from inventory.models import TicketGroup
 from tests.factories import UserFactory
 from tests.fixtures import DatabaseClock, Unchanged
 from tests.marketplace import CALLS, Api, ask, checked, is_problem
+from tests.programs import PATIENCE
+from tests.rivals import Rivals, outsider
 
 pytestmark = pytest.mark.django_db
 
@@ -178,3 +180,17 @@ def test_host_that_is_not_ours_is_an_invalid_request_under_any_path_of_the_api()
     answer = ask(Client(), "GET", "/api/v1/none", headers={"Host": "evil.example"})
 
     assert is_problem(answer)["code"] == "invalid_request"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_key_that_somebody_keeps_locked_stops_no_call(
+    api: Api, group: TicketGroup, rivals: Rivals
+) -> None:
+    with outsider() as rival:
+        rival.execute("SELECT FROM automator_apikey FOR UPDATE")
+        held = rivals.start(lambda: api.hold(group, 2, "g-1"))
+        assert held.result(PATIENCE).status_code == 201
+        assert ApiKey.objects.get().last_used_at is None
+    api.look_up_hold("g-1")
+
+    assert ApiKey.objects.get().last_used_at

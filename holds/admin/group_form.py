@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 
 from holds.stock import claims_of
 from inventory import seat_text, stocking
-from inventory.admin.forms import TicketGroupForm
+from inventory.admin.forms import ChangedAsSeen, TicketGroupForm
 from inventory.models import TicketGroup
 from inventory.restock import Claim, Contradiction
 
@@ -15,7 +15,7 @@ PLACE = ("event", "section", "row")
 STOCK = ("seats", "quantity")
 
 
-class ChangedTicketGroupForm(TicketGroupForm):
+class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
     """Changes a ticket group without losing, moving or tearing apart a claim.
 
     Once it is valid the group is locked until the transaction ends: `locked` is the group as it
@@ -27,9 +27,6 @@ class ChangedTicketGroupForm(TicketGroupForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # What is changed is judged by what the user saw, not by what stands there now.
-        for field in self.fields.values():
-            field.show_hidden_initial = True
         if self.instance.seats:
             self.initial["quantity"] = None
 

@@ -1,21 +1,16 @@
 """The form of an event: what buyers were told does not change by accident."""
 
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from inventory import stocking
-from inventory.admin.forms import on_one_line
+from inventory.admin.forms import ChangedAsSeen, on_one_line
 from inventory.book.dates import EARLIEST, YEARS_AHEAD
 from inventory.models import Event, TicketGroup
-
-if TYPE_CHECKING:
-    ModelForm = forms.ModelForm[Event]
-else:
-    ModelForm = forms.ModelForm
 
 # Which event it is, for buyers and for the books to come; and when it is.
 NAMED = ("name", "venue")
@@ -31,7 +26,7 @@ def promised(event: Event | None) -> bool:
     return event is not None and TicketGroup.objects.filter(event=event).claimed().exists()
 
 
-class EventForm(ModelForm):
+class EventForm(ChangedAsSeen):
     """Adds an event, or changes it: while tickets are held or sold, only when it is.
 
     As with a book: an event may be announced, and never becomes another one. That it was
@@ -44,13 +39,6 @@ class EventForm(ModelForm):
         help_text="The tickets that are held or sold are for the new date or time. The next book "
         "must have it, too: by another date it would mean another event.",
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # What is changed is judged by what the user saw, not by what stands there now.
-        if self.instance.pk:
-            for name in {*NAMED, *WHEN} & self.fields.keys():
-                self.fields[name].show_hidden_initial = True
 
     def _get_validation_exclusions(self) -> set[str]:
         # What the form only shows is part of which event it is: there must be no other such.

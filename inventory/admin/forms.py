@@ -16,8 +16,25 @@ from inventory.seats import NEXT_TO_EACH_OTHER, ODD_OR_EVEN, SplitRule, stride_o
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[TicketGroup]
+    AnyModelForm = forms.ModelForm[Any]
 else:
-    ModelForm = forms.ModelForm
+    ModelForm = AnyModelForm = forms.ModelForm
+
+
+class ChangedAsSeen(AnyModelForm):
+    """Judges what a user has changed by what the page showed, not by what the row has now.
+
+    The page carries what each field was when it was opened. Together with a `save_model` that
+    writes only `changed_data`, a form that was opened before somebody else saved the same row
+    keeps what they changed.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            for field in self.fields.values():
+                # A disabled field cannot change, and a page must not show a password's hash.
+                field.show_hidden_initial = not field.disabled
 
 
 def on_one_line(cleaned: dict[str, Any], *names: str) -> None:

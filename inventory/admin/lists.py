@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from inventory import seat_text
 from inventory.admin.event_form import NAMED, PROMISED, WHEN, EventForm, promised
+from inventory.admin.forms import ChangedAsSeen
 from inventory.admin.saving import SavedInTimeAdmin
 from inventory.admin.shown import link_to_group
 from inventory.admin.tenancy import OwnRowsAdmin
@@ -18,6 +19,7 @@ from inventory.models import Broker, Event, LedgerEntry
 
 @admin.register(Broker)
 class BrokerAdmin(OwnRowsAdmin):
+    form = ChangedAsSeen
     broker_lookup = "pk"
     list_display = ("name", "hold_lifetime", "currency", "time_zone")
     search_fields = ("name",)
