@@ -209,3 +209,11 @@ def test_resolved_exception_keeps_its_first_note(api: Api, staff: Staff) -> None
 
     assert said == ["exception Invoice without a hold: o-1: It was resolved before."]
     assert OrderException.objects.get().note == "First"
+
+
+def test_exceptions_that_were_not_chosen_stay_open(api: Api, staff: Staff) -> None:
+    for order_id in ("o-1", "o-2"):
+        api.invoice(order_id, "g-1")
+    staff.act("resolve", OrderException.objects.get(order_id="o-1"), note="Called them")
+
+    assert OrderException.objects.open().get().order_id == "o-2"

@@ -201,3 +201,12 @@ def test_groups_of_another_broker_are_out_of_reach(unchanged: Unchanged, action:
 
     assert "omega" not in asked.content.decode()
     assert said == ["None of these is there any more."]
+
+
+def test_price_that_stays_the_same_is_told_and_not_written(
+    staff: Staff, group: TicketGroup, unchanged: Unchanged
+) -> None:
+    with unchanged():
+        said = reprice(staff, group, change="raise", by="0")
+
+    assert said == [f"ticket group {group}: The price is 40.00 already."]

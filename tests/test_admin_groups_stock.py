@@ -6,7 +6,7 @@ import pytest
 
 from holds.models import Hold
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from tests.factories import TicketGroupFactory
+from tests.factories import BrokerFactory, TicketGroupFactory
 from tests.fixtures import Unchanged
 from tests.marketplace import Api
 from tests.rivals import agrees
@@ -183,3 +183,16 @@ def test_amounts_are_within_the_bounds_of_a_book(
         with unchanged():
             answer = staff.fill_in(page_of(group), **{name: amount})
         assert answer.status_code == 200
+
+
+def test_seats_move_no_claim_of_another_broker_that_has_the_same_global_id(
+    api: Api, staff: Staff, group: TicketGroup
+) -> None:
+    other = Api(BrokerFactory())
+    other.hold(TicketGroupFactory(broker=other.broker), 2, "g-1")
+    api.hold(group, 2, "g-1")
+    assert staff.fill_in(page_of(group), seats="5-12").status_code == 302
+
+    holds = Hold.objects.order_by("id")
+    assert [hold.range for hold in holds] == [range(2), range(2, 4)]
+    assert agrees()

@@ -7,6 +7,7 @@ from django.test import Client
 
 from automator.models import ApiKey, User
 from inventory.models import Broker, TicketGroup
+from tests.factories import ApiKeyFactory
 from tests.marketplace import Api
 from tests.staff import Staff, page_of
 
@@ -110,3 +111,9 @@ def test_user_has_a_broker_or_is_a_superuser(
 
     assert "A user has a broker, or is a superuser" in answer.content.decode()
     assert not User.objects.filter(username="ann").exists()
+
+
+def test_keys_that_were_not_chosen_stay_live(api: Api, staff: Staff) -> None:
+    staff.act("revoke", ApiKeyFactory(broker=api.broker))
+
+    assert api.release("g-1").status_code == 200

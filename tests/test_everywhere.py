@@ -1,11 +1,14 @@
 """What any call can be answered, whatever it asks for: the contract's last table."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.http import HttpRequest
 from django.test import Client
 from pytest_django import Settings
 from rest_framework.views import APIView
 
+from automator import throttling
 from automator.problems import PROBLEMS
 from holds import services
 from inventory.ledger import LedgerManager
@@ -170,3 +173,16 @@ def test_call_goes_on_after_a_bug(
         assert api.hold(group, 2, "g-1").status_code == 500
 
     assert api.hold(group, 2, "g-1").status_code == 201
+
+
+def test_refused_calls_do_not_put_off_the_next_one_that_is_let_through(
+    api: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [100.0]
+    monkeypatch.setattr(throttling, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    settings.API_CALLS_PER_MINUTE = 60
+    statuses = [api.look_up_hold("g-1").status_code for _ in range(5)]
+    seconds[0] += 1
+
+    assert statuses == [404, 429, 429, 429, 429]
+    assert api.look_up_hold("g-1").status_code == 404

@@ -256,3 +256,12 @@ def test_with_the_lock_off_all_of_them_get_the_tickets(
 
     assert rivals.together(*buyers(group)) == [True] * 4
     assert tickets_too_many(group) == 18
+
+
+def test_time_that_comes_just_now_is_past(
+    group: TicketGroup, database_clock: DatabaseClock, unchanged: Unchanged
+) -> None:
+    now = timezone.now()
+    database_clock.stop(now)
+    with unchanged(), pytest.raises(Refusal, match="That time is past"):
+        hold(wanted(group, 2), until=now)

@@ -63,3 +63,13 @@ def test_release_after_the_check_gives_back_what_the_file_had_deducted(
     api.release("g-1")
     applying.apply(checked, caller=CALLER)
     assert book.group("r-1").free == 9
+
+
+def test_new_price_of_a_group_with_claims_is_no_change_of_its_stock(book: Book, api: Api) -> None:
+    book.imported(line("r-1"), line("r-2", "", 10))
+    for remote_id in ("r-1", "r-2"):
+        api.hold(book.group(remote_id), 2, f"g-{remote_id}")
+    done = book.imported(line("r-1", price="50.00"), line("r-2", "", 10, price="50.00"))
+
+    assert (done.changed, book.prices()) == (2, ["50.00", "50.00"])
+    assert [book.group(remote_id).entries for remote_id in ("r-1", "r-2")] == [2, 2]

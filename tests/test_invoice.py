@@ -341,3 +341,15 @@ def test_repeated_call_counts_a_resolved_exception_and_leaves_it_resolved(api: A
     assert exception.last_at > exception.first_at == resolved.resolved_at
     assert exception.resolved_at == resolved.resolved_at
     assert (exception.resolved_by, exception.note) == ("user kim", "Called the buyer.")
+
+
+def test_success_leaves_another_brokers_exception_of_the_same_ids_open(
+    api: Api, bring_to: BringTo
+) -> None:
+    other = Api(BrokerFactory())
+    for caller in (api, other):
+        caller.invoice("o-1", "g-1")
+    bring_to("held")
+    assert api.invoice("o-1", "g-1").status_code == 201
+
+    assert OrderException.objects.open().get().broker == other.broker

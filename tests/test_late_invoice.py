@@ -217,3 +217,16 @@ def test_other_seats_are_those_that_leave_most_to_sell_under_the_split_rule(
     TicketGroup.objects.update(split_rule="custom", split_quantities=[3])
 
     assert api.invoice("o-1", "g-1").json()["seats"] == ["9", "10"]
+
+
+@pytest.mark.parametrize("seats", [[], ["7", "8"]])
+def test_last_free_tickets_are_sold(
+    api: Api, database_clock: DatabaseClock, seats: list[str]
+) -> None:
+    group = TicketGroupFactory(broker=api.broker, seats=seats, quantity=2)
+    api.hold(group, 2, "g-1")
+    database_clock.move(900)
+    api.hold(group, 2, "g-2")  # needs the tickets of g-1, which is expired by that
+    api.release("g-2")
+
+    assert api.invoice("o-1", "g-1").status_code == 201

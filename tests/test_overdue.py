@@ -211,3 +211,29 @@ def test_replay_of_an_overdue_hold_does_not_move_its_time(api: Api, bring_to: Br
     before = api.look_up_hold("g-1").json()["expires_at"]
 
     assert api.hold(group, 2, "g-1").json()["expires_at"] == before
+
+
+def test_hold_is_listed_as_overdue_from_its_time_on(
+    api: Api, group: TicketGroup, database_clock: DatabaseClock
+) -> None:
+    api.hold(group, 2, "g-1")
+    expires_at = Hold.objects.get().expires_at
+    assert expires_at
+    database_clock.stop(expires_at - timedelta(microseconds=1))
+    assert not Hold.objects.overdue().exists()
+    database_clock.stop(expires_at)
+
+    assert Hold.objects.overdue().exists()
+
+
+def test_of_overdue_holds_that_need_not_all_go_the_longest_overdue_go(
+    api: Api, database_clock: DatabaseClock
+) -> None:
+    group = TicketGroupFactory(broker=api.broker, seats=[], quantity=4)
+    for global_id, quantity in (("g-1", 1), ("g-2", 1), ("g-3", 2)):
+        api.hold(group, quantity, global_id)
+        database_clock.move(1)
+    database_clock.move(900)
+    assert api.hold(group, 3, "g-4").status_code == 201
+
+    assert states() == {"g-1": "expired", "g-2": "held", "g-3": "expired", "g-4": "held"}

@@ -278,3 +278,31 @@ def test_without_a_unique_id_a_hold_stands_after_its_release(
 
     assert statuses(answers) == {200: 1, 201: 1}
     assert Hold.objects.live().filter(global_id="g-1").count() == 1
+
+
+def test_release_that_finds_its_hold_late_keeps_others_from_it(
+    pair: TicketGroup, api: Api, rivals: Rivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, changing = Pause(), Pause()
+
+    def pause_the_first() -> None:
+        if not looking.reached.is_set():
+            looking()
+
+    before(monkeypatch, claims, "view", pause_the_first)
+    before(monkeypatch, claims, "change", changing)
+    [other] = apis(api.broker, 1)
+
+    released = rivals.start(lambda: api.release("g-1"))  # has locked nothing yet
+    looking.reached.wait(PATIENCE)
+    assert other.hold(pair, 2, "g-1").status_code == 201
+    looking.go_on.set()
+    changing.reached.wait(PATIENCE)
+    invoiced = rivals.start(lambda: other.invoice("o-1", "g-1"))
+    until_waiting(1)
+    changing.go_on.set()
+
+    assert released.result(PATIENCE).status_code == 200
+    assert invoiced.result(PATIENCE).json()["code"] == "hold_released"
+    assert effects() == [("g-1", "held"), ("g-1", "released")]
+    assert agrees()

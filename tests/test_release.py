@@ -219,3 +219,10 @@ def test_ids_differ_by_case(api: Api, group: TicketGroup) -> None:
 
     assert api.release("g-A").json()["quantity"] == 0
     assert api.look_up_hold("g-a").json()["status"] == "held"
+
+
+def test_tombstone_has_the_currency_of_its_broker(api: Api) -> None:
+    Broker.objects.update(currency="EUR")
+    api.release("g-1")
+
+    assert Hold.objects.get().currency == "EUR"

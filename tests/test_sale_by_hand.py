@@ -182,3 +182,10 @@ def test_marketplace_does_not_learn_of_a_sale_by_hand(api: Api, group: TicketGro
     api.invoice("S-77", "g-1")
     [line] = api.look_up_invoice("S-77").json()["invoices"]
     assert line["global_id"] == "g-1"
+
+
+def test_hold_of_a_sale_lasts_as_long_as_any_of_the_broker(group: TicketGroup) -> None:
+    sell(wanted(group, 2), STUBHUB, caller=CLERK)
+    hold = Hold.objects.get()
+
+    assert hold.expires_at == hold.created_at + timedelta(seconds=group.broker.hold_lifetime)
