@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from holds.models import Hold
-from inventory.models import Broker, LedgerEntry, TicketGroup
+from inventory.models import Broker, Event, LedgerEntry, TicketGroup
 from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
 from tests.fixtures import BringTo, DatabaseClock, Unchanged
 from tests.marketplace import Api
@@ -254,3 +254,22 @@ def test_brokers_may_use_the_same_ids(api: Api, group: TicketGroup) -> None:
 
     assert api.look_up_hold("g-1").json()["quantity"] == 2
     assert other.look_up_hold("g-1").json()["quantity"] == 3
+
+
+@pytest.mark.parametrize("what", ["off sale", "vanished", "past"])
+def test_repeated_call_is_a_replay_whatever_became_of_the_group(
+    api: Api, group: TicketGroup, unchanged: Unchanged, what: str
+) -> None:
+    api.hold(group, 2, "g-1")
+    match what:
+        case "off sale":
+            TicketGroup.objects.update(on_sale=False)
+        case "vanished":
+            TicketGroup.objects.update(listed=False)
+        case _:
+            Event.objects.update(date="2020-01-01")
+    with unchanged():
+        answer = api.hold(group, 2, "g-1")
+
+    assert (answer.status_code, answer["Idempotent-Replayed"]) == (200, "true")
+    assert api.hold(group, 2, "g-2").json()["code"] == "not_for_sale"

@@ -254,3 +254,11 @@ def test_media_type_may_have_parameters_and_any_case(
     answer = ask(api.client, "POST", "/api/v1/holds", body, content_type=content_type)
 
     assert checked("hold", answer).status_code == 201
+
+
+def test_body_may_be_nested_twenty_levels_deep(api: Api, unchanged: Unchanged) -> None:
+    with unchanged():
+        refused = api.post("release", "holds/g-1/release", deep(21))
+    assert refused.json()["errors"][0]["message"] == "The JSON is nested too deeply."
+
+    assert api.post("release", "holds/g-1/release", deep(20)).status_code == 200
