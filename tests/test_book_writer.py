@@ -122,7 +122,8 @@ def test_times_are_written_as_tevo_does(start: time | None, cell: str) -> None:
 
 
 def test_file_comes_in_chunks_of_whole_lines() -> None:
-    many = [good("tevo")._replace(remote_id=str(number)) for number in range(2500)]
+    row = good("tevo")
+    many = [row._replace(remote_id=str(number)) for number in range(2500)]
     chunks = list(write_book(iter(many), format="tevo", for_others=False, today=TODAY))
     assert len(chunks) > 2
     assert all(chunk.endswith("\n") for chunk in chunks if chunk)
