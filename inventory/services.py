@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from copy import copy
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from inventory import prices, stocking
@@ -23,17 +23,6 @@ def create_broker(*, name: str, **policies: object) -> Broker:
     broker.full_clean()
     broker.save()
     return broker
-
-
-def stock(group: TicketGroup, *, caller: Caller) -> TicketGroup:
-    """Put a new ticket group into the inventory, and its tickets into the ledger.
-
-    Raises ValidationError with a message for each field that is not what it must be.
-    """
-    group.full_clean()
-    with transaction.atomic(durable=True):
-        stocking.put_in(group, caller=caller)
-    return group
 
 
 def reprice(group_id: int, change: PriceChange, by: Decimal, *, seen: Decimal) -> Decimal:

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 import factory
+from django.db import transaction
 from factory.django import DjangoModelFactory, Password
 
 from automator.models import ApiKey, User
-from inventory import services
+from inventory import stocking
 from inventory.models import Broker, Caller, Event, TicketGroup
 
 
@@ -75,4 +76,8 @@ class TicketGroupFactory(DjangoModelFactory):  # type: ignore[misc]
 
     @classmethod
     def _create(cls, *_: Any, **fields: Any) -> TicketGroup:
-        return services.stock(TicketGroup(**fields), caller=Caller("command tests"))
+        # Not validated first: that is a query for each constraint, and the database judges anyway.
+        group = TicketGroup(**fields)
+        with transaction.atomic():
+            stocking.put_in(group, caller=Caller("command tests"))
+        return group

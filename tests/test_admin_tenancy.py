@@ -25,13 +25,13 @@ from tests.two_brokers import MODELS, book, owner, theirs
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def own(db: None) -> Broker:
+@pytest.fixture(scope="module")
+def own(made_once: None) -> Broker:
     return book("alpha")
 
 
-@pytest.fixture
-def other(db: None) -> Broker:
+@pytest.fixture(scope="module")
+def other(made_once: None) -> Broker:
     """The broker that nobody of the first may hear of."""
     broker = book("omega")
     boss = Staff(UserFactory(whole=True, username="boss"))

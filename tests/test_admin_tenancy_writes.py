@@ -20,13 +20,13 @@ from tests.two_brokers import book, owner, theirs
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def own(db: None) -> Broker:
+@pytest.fixture(scope="module")
+def own(made_once: None) -> Broker:
     return book("alpha")
 
 
-@pytest.fixture
-def other(db: None) -> Broker:
+@pytest.fixture(scope="module")
+def other(made_once: None) -> Broker:
     return book("omega")
 
 

@@ -99,23 +99,26 @@ def curl(line: str) -> tuple[str, str, dict[str, str]]:
 
 
 def test_it_serves_until_it_is_told_to_stop(checkout: Path, port: int) -> None:
+    """And meanwhile the printed call holds two seats, and a second demo is refused in one line."""
     with demo(checkout, port) as program:
         assert f"http://127.0.0.1:{port}" in program.expect("Ready:")
         assert ready(port)
-        program.process.send_signal(signal.SIGTERM)
 
+        status, answer = request(port, *curl(program.expect("/api/v1/holds -H")))
+        assert status == 201
+        assert json.loads(answer)["quantity"] == 2
+
+        with demo(checkout, port + 1) as second:
+            assert second.end() == 1
+        assert second.output == (
+            "CommandError: The demo of this folder runs already, as process "
+            f"{program.process.pid}.\n"
+        )
+
+        program.process.send_signal(signal.SIGTERM)
         assert program.end() == 0
     assert "The data stays" in program.output
     assert processes_in(checkout) == []
-
-
-def test_the_printed_call_holds_two_seats(checkout: Path, port: int) -> None:
-    with demo(checkout, port) as program:
-        program.expect("Ready:")
-        status, answer = request(port, *curl(program.expect("/api/v1/holds -H")))
-
-    assert status == 201
-    assert json.loads(answer)["quantity"] == 2
 
 
 def test_another_terminal_works_on_the_same_database(checkout: Path, port: int) -> None:
@@ -250,17 +253,6 @@ def test_it_leaves_the_books_of_others_alone(
         " Unset DATABASE_URL for a demo with a database of its own.\n"
     )
     assert list(Broker.objects.all()) == [broker]
-
-
-def test_a_second_demo_is_refused_in_one_line(checkout: Path, port: int) -> None:
-    with demo(checkout, port) as first:
-        first.expect("Ready:")
-        with demo(checkout, port + 1) as second:
-            assert second.end() == 1
-
-        assert second.output == (
-            f"CommandError: The demo of this folder runs already, as process {first.process.pid}.\n"
-        )
 
 
 def test_a_port_in_use_is_named_in_one_line(checkout: Path, port: int) -> None:

@@ -2,8 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from holds.imports import applying, checking
 from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Broker, Caller, Event, TicketGroup
 from tests.broken_books import FORMATS, HEADERS, ROWS, WHOLE, Sample
+from tests.factories import BrokerFactory
 from tests.fixtures import Unchanged, books_balance
 from tests.marketplace import Api
 from tests.spoilt_rows import IN_A_LINE, IN_A_ROW
@@ -28,10 +29,11 @@ OTHER = 5  # the line of a row that is good, and says another price
 class Shelf:
     """A broker whose book is in, with the tickets of its first row held, and of its second sold."""
 
-    def __init__(self, sample: Sample, api: Api, unchanged: Unchanged) -> None:
-        self.sample, self.api, self._unchanged = sample, api, unchanged
-        self.broker: Broker = api.broker
-        assert self.imported(sample.content).new == ROWS
+    def __init__(self, form: str) -> None:
+        self.sample = Sample(form)
+        self.broker: Broker = BrokerFactory()
+        api = Api(self.broker)
+        assert self.imported(self.sample.content).new == ROWS
         for number in (1, 2):
             group = self.group(number)
             assert api.hold(group, group.quantity, f"g-{number}").status_code == 201
@@ -52,27 +54,40 @@ class Shelf:
         )
         return applying.apply(book, caller=CALLER)
 
-    @contextmanager
-    def unchanged(self, *but: TicketGroup) -> Iterator[None]:
-        """Assert that no claim, no event and no group, but some, is another afterwards."""
 
+Shelves = dict[str, Shelf]
+Kept = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture(scope="module")
+def shelves(made_once: None) -> Shelves:
+    """One of each format. Each test rolls back what it does to it."""
+    return {form: Shelf(form) for form in FORMATS}
+
+
+@pytest.fixture
+def kept(unchanged: Unchanged) -> Kept:
+    """A context that asserts that no claim, no event and no group, but some, changes."""
+
+    @contextmanager
+    def watch(*but: TicketGroup) -> Iterator[None]:
         def rows() -> list[Any]:
             groups = TicketGroup.objects.exclude(pk__in=[group.pk for group in but])
             return [*groups.order_by("id").values(), *Event.objects.order_by("id").values()]
 
         before = rows()
-        with self._unchanged(but=[TicketGroup]):
+        with unchanged(but=[TicketGroup]):
             yield
         assert rows() == before
 
-
-@pytest.fixture(params=FORMATS)
-def shelf(request: pytest.FixtureRequest, api: Api, unchanged: Unchanged) -> Shelf:
-    return Shelf(Sample(request.param), api, unchanged)
+    return watch
 
 
-def shelf_of(form: str, api: Api, unchanged: Unchanged) -> Shelf:
-    return Shelf(Sample(form), api, unchanged)
+@pytest.fixture(autouse=True)
+def balanced(shelves: Shelves, db: None) -> Iterator[None]:
+    """After each test the books must balance."""
+    yield
+    books_balance()
 
 
 def spoilt_rows() -> Iterator[Any]:
@@ -104,9 +119,9 @@ SPOILT = list(spoilt_rows())
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_good_book_again_changes_nothing(form: str, api: Api, unchanged: Unchanged) -> None:
-    shelf = shelf_of(form, api, unchanged)
-    with shelf.unchanged():
+def test_good_book_again_changes_nothing(form: str, shelves: Shelves, kept: Kept) -> None:
+    shelf = shelves[form]
+    with kept():
         again = shelf.imported(shelf.sample.content, snapshot=True, strict=True)
     assert (again.state, again.unchanged) == (ImportState.DONE, ROWS)
 
@@ -117,14 +132,15 @@ def test_each_book_is_broken_in_many_ways(form: str) -> None:
     assert ways > 60
 
 
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("name", WHOLE)
 def test_book_that_cannot_be_read_is_refused_and_changes_nothing(
-    name: str, shelf: Shelf, tmp_path: Path
+    name: str, form: str, shelves: Shelves, kept: Kept, tmp_path: Path
 ) -> None:
-    spoil, said = WHOLE[name]
+    (spoil, said), shelf = WHOLE[name], shelves[form]
     path = tmp_path / "book.csv"
     path.write_bytes(spoil(shelf.sample))
-    with shelf.unchanged(), pytest.raises(CommandError) as refusal:
+    with kept(), pytest.raises(CommandError) as refusal:
         call_command(
             *("import_inventory", shelf.broker.name, str(path)),
             stdout=io.StringIO(),
@@ -135,16 +151,15 @@ def test_book_that_cannot_be_read_is_refused_and_changes_nothing(
     assert re.search(pattern, book.problem), book.problem
     assert (book.state, book.applied) == (ImportState.REFUSED, 0)
     assert str(refusal.value) == f"{book.problem} Nothing was changed."
-    books_balance()
 
 
 @pytest.mark.parametrize(("form", "content", "said"), SPOILT)
 def test_row_that_is_wrong_refuses_all_or_lets_the_others_in(
-    api: Api, unchanged: Unchanged, *, form: str, content: bytes, said: str
+    shelves: Shelves, kept: Kept, *, form: str, content: bytes, said: str
 ) -> None:
-    shelf = shelf_of(form, api, unchanged)
+    shelf = shelves[form]
     content = with_another_price(form, content)
-    with shelf.unchanged():
+    with kept():
         book = shelf.imported(content, strict=True, snapshot=True)
     assert book.state == ImportState.REFUSED
     assert book.problem == "Rows refused: 1. All or nothing was asked for."
@@ -152,7 +167,7 @@ def test_row_that_is_wrong_refuses_all_or_lets_the_others_in(
     assert (row.verdict, row.problems) == (Verdict.REFUSED, [said])
 
     changed = shelf.group(OTHER)
-    with shelf.unchanged(changed):
+    with kept(changed):
         book = shelf.imported(content)
     changed.refresh_from_db()
     assert changed.price == Decimal(77)
