@@ -55,9 +55,14 @@ def port() -> int:
     raise AssertionError("no free port")
 
 
-def demo(checkout: Path, port: int, *command: str) -> Program:
+ONE_WORKER = {"WEB_CONCURRENCY": "1"}  # each takes a second to start
+
+
+def demo(
+    checkout: Path, port: int, *command: str, settings: Mapping[str, str] = ONE_WORKER
+) -> Program:
     command = command or (sys.executable, "manage.py", "demo")
-    return Program(*command, folder=checkout, environment={"PORT": str(port)})
+    return Program(*command, folder=checkout, environment={"PORT": str(port), **settings})
 
 
 def manage(checkout: Path, *arguments: str, **environment: str) -> str:
@@ -100,7 +105,7 @@ def curl(line: str) -> tuple[str, str, dict[str, str]]:
 
 def test_it_serves_until_it_is_told_to_stop(checkout: Path, port: int) -> None:
     """And meanwhile the printed call holds two seats, and a second demo is refused in one line."""
-    with demo(checkout, port) as program:
+    with demo(checkout, port, settings={}) as program:
         assert f"http://127.0.0.1:{port}" in program.expect("Ready:")
         assert ready(port)
 
