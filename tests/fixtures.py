@@ -103,7 +103,7 @@ def made_once(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     Rows that a fixture of the module makes in it are there for each test, and what a test does to
     them is rolled back after it, as ever.
     """
-    around = transaction.atomic()
+    around: Any = transaction.atomic()
     around._from_testcase = True  # or the transaction of a service would be refused as nested
     with django_db_blocker.unblock(), around:
         yield

@@ -3,6 +3,7 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,11 +186,11 @@ def test_call_locks_no_group_of_another_broker_that_has_the_same_global_id(
     for each, group in zip((api, other), groups, strict=True):
         each.hold(group, 2, "g-1")
         each.hold(group, 2, "g-2")
-    for each, another in zip((other, api), groups, strict=True):
-        with somebody_locks(another):
-            invoiced = rivals.start(lambda each=each: each.invoice("o-1", "g-1"))
+    for caller, locked in zip((other, api), groups, strict=True):
+        with somebody_locks(locked):
+            invoiced = rivals.start(partial(caller.invoice, "o-1", "g-1"))
             assert invoiced.result(PATIENCE).status_code == 201
-            released = rivals.start(lambda each=each: each.release("g-2"))
+            released = rivals.start(partial(caller.release, "g-2"))
             assert released.result(PATIENCE).status_code == 200
 
     assert agrees()
