@@ -78,8 +78,10 @@ class Program:
 
     def expect(self, text: str) -> str:
         """Wait for a text and return the line that has it."""
+        deadline = time.monotonic() + PATIENCE  # a program may go on writing something else
         while "\n" not in self.output.partition(text)[2]:
-            assert self._read(), f"no {text!r} in:\n{self.output}"
+            waits = self._read() and time.monotonic() < deadline
+            assert waits, f"no {text!r} in:\n{self.output}"
         return next(line for line in self.output.splitlines() if text in line)
 
     def _read(self) -> bool:

@@ -349,10 +349,10 @@ def test_the_sweep_goes_on_beside_a_broken_group(
     broken: TicketGroup, database_clock: DatabaseClock
 ) -> None:
     with real_command("--every", "1") as command:
-        command.expect(" 4 holds expired, 2 left for the next round.")
+        command.expect("4 holds expired, 2 left for the next round.")
         command.expect(f"  ticket group {broken.id}: ")
         overdue(BrokerFactory(), database_clock, 1)
-        command.expect(" 1 hold expired, 2 left for the next round.")
+        command.expect("1 hold expired, 2 left for the next round.")
         command.process.send_signal(signal.SIGTERM)
         assert command.end() == 0
 
