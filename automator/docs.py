@@ -21,13 +21,13 @@ from django.utils.safestring import SafeString
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.exceptions import NotAcceptable
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from automator import openapi
 from automator.json_body import MOST_BYTES
+from automator.negotiation import ContentNegotiation
 from automator.problem_answers import AnswerRenderer
 from automator.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, Problem
 
@@ -124,7 +124,7 @@ def interactive(request: HttpRequest) -> HttpResponse:
     return render(request, "docs/api.html")
 
 
-class FormatInQuery(DefaultContentNegotiation):
+class FormatInQuery(ContentNegotiation):
     """Lets `?format=json` or `?format=yaml` decide before Accept does."""
 
     def select_renderer(

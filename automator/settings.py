@@ -226,6 +226,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["automator.authentication.ApiKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["automator.authentication.HasApiKey"],
     "DEFAULT_THROTTLE_CLASSES": ["automator.throttling.CallsPerMinute"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "automator.negotiation.ContentNegotiation",
     "DEFAULT_PARSER_CLASSES": ["automator.json_body.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["automator.problem_answers.AnswerRenderer"],
     "DEFAULT_SCHEMA_CLASS": "automator.openapi.CallSchema",

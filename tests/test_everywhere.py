@@ -90,7 +90,13 @@ def test_head_answers_as_get_without_a_body(api: Api, path: str) -> None:
     assert answer["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/xml", "text/*"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *("text/html", "application/xml", "text/*", "application/json;q=0", "*/*; q=0.000"),
+        "text/html, application/*;q=0",
+    ],
+)
 @pytest.mark.parametrize(("operation", "method", "path"), CALLS)
 def test_accept_that_rules_json_out_is_not_acceptable(
     api: Api, operation: str, method: str, path: str, accept: str
@@ -100,7 +106,13 @@ def test_accept_that_rules_json_out_is_not_acceptable(
     assert (answer.status_code, is_problem(answer)["code"]) == (406, "not_acceptable")
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/*", "text/html, application/json"])
+@pytest.mark.parametrize(
+    "accept",
+    [
+        *("*/*", "application/*", "text/html, application/json", "application/json;q=0.001"),
+        *("text/html;q=0, */*", "application/json; charset=utf-8"),
+    ],
+)
 def test_accept_that_lets_json_in_is_answered(api: Api, group: TicketGroup, accept: str) -> None:
     assert api.hold(group, 2, "g-1", accept=accept).status_code == 201
 

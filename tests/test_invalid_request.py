@@ -231,6 +231,7 @@ def test_larger_body_is_too_large(
     [
         *("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"),
         *("application/xml", "application/json-patch+json", "json", ""),
+        *("*/*", "application/*", "*/*; charset=utf-8"),
     ],
 )
 @pytest.mark.parametrize(("operation", "path"), POSTS)
