@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -140,7 +141,11 @@ LINKS: dict[str, dict[str, dict[str, Any]]] = {
 
 def problems_of(view: Any, path: str, method: str) -> list[Problem]:
     """Every problem that a call of a view can answer, by status."""
-    refusals = [problems.PROBLEMS[refusal.code] for refusal in view.refusals[view.action]]
+    members = getattr(view, "members_of_refusals", {}).get(view.action, {})
+    refusals = [
+        replace(found, example={**found.example, **members})
+        for found in (problems.PROBLEMS[refusal.code] for refusal in view.refusals[view.action])
+    ]
     common = [problem for problem in problems.ANYWHERE if problem not in OUTSIDE.values()]
     # A slash in an id makes another path of it.
     slashed = [problems.NOT_FOUND] if "{" in path else []

@@ -10,7 +10,8 @@ class HoldNotFound(Refusal):
     title = "This broker has no hold with that global id"
     meaning = (
         "The global id is unknown to the broker whose key was sent. An invoice that is answered so "
-        "is written down for the broker's staff; if the hold comes later, repeat the invoice."
+        "is written down for the broker's staff as `exception_id`; if the hold comes later, repeat "
+        "the invoice."
     )
 
 
@@ -19,7 +20,8 @@ class HoldReleased(Refusal):
     title = "The hold was released"
     meaning = (
         "The global id was released, perhaps before its hold arrived. It holds nothing and never "
-        "will again: take a new global id. An invoice is written down for the broker's staff."
+        "will again: take a new global id. An invoice is written down for the broker's staff as "
+        "`exception_id`."
     )
 
 
@@ -37,7 +39,7 @@ class SaleVoided(Refusal):
     title = "The sale was voided by the broker's staff"
     meaning = (
         "The hold was invoiced and staff voided that sale. The global id cannot be used again. An "
-        "invoice is written down for the broker's staff."
+        "invoice is written down for the broker's staff as `exception_id`."
     )
 
 

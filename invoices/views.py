@@ -1,6 +1,6 @@
 """The calls on invoices: a view reads the call, makes one domain call and answers."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import status
@@ -53,6 +53,8 @@ class InvoiceViewSet(ViewSet):
         "create": (HoldNotFound, HoldReleased, SaleVoided, OrderConflict, TicketsUnavailable),
         "retrieve": (InvoiceNotFound,),
     }
+    # The members that every refusal of a call has beside its own, as its examples show them.
+    members_of_refusals: ClassVar = {"create": {"exception_id": "5f0c6b1e9d4f4f0f"}}
 
     @extend_schema(
         operation_id="invoice",

@@ -162,6 +162,32 @@ def test_every_problem_is_an_example_of_some_answer() -> None:
     assert shown == PROBLEMS.keys()
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "recorded"),
+    [
+        (
+            "post",
+            "/api/v1/invoices",
+            {refusal.code for refusal in InvoiceViewSet.refusals["create"]},
+        ),
+        ("post", "/api/v1/holds/{global_id}/release", {"already_invoiced"}),
+        ("post", "/api/v1/holds", set()),
+        ("get", "/api/v1/holds/{global_id}", set()),
+    ],
+)
+def test_examples_have_an_exception_id_where_the_call_records_one(
+    method: str, path: str, recorded: set[str]
+) -> None:
+    shown = {
+        code
+        for answer in DOCUMENT["paths"][path][method]["responses"].values()
+        for code, example in answer["content"].get(MEDIA_TYPE, {"examples": {}})["examples"].items()
+        if "exception_id" in example["value"]
+    }
+
+    assert shown == recorded
+
+
 def test_every_refusal_is_a_problem_that_a_call_declares() -> None:
     found = set(refusals())
     declared = {
