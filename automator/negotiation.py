@@ -1,6 +1,6 @@
 """Which media types a call may be sent in, and which its answer may have."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.http.request import MediaType
@@ -16,7 +16,7 @@ class ContentNegotiation(DefaultContentNegotiation):
         ranges: list[str] = super().get_accept_list(request)
         return [sent for sent in ranges if MediaType(sent).quality > 0]
 
-    def select_parser(self, request: Any, parsers: Sequence[BaseParser]) -> Any:
+    def select_parser(self, request: Any, parsers: Iterable[BaseParser]) -> Any:
         """Return the parser for a body, or None where its media type is a range such as `*/*`."""
         if "*" in request.content_type.partition(";")[0]:
             return None
