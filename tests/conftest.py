@@ -5,6 +5,7 @@ Django's settings are read here, and not by pytest-django, which would read them
 """
 
 import contextlib
+import gc
 import os
 import shutil
 import tempfile
@@ -44,6 +45,13 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     pytest.register_assert_rewrite("tests.marketplace")
     for module in ("tests.fixtures", "tests.importing", "tests.rivals", "tests.staff"):
         session.config.pluginmanager.import_plugin(module)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spare the garbage collector what stays for the whole run: to look at it costs 10 % of CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def throw_away_server() -> str:
