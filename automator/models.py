@@ -117,13 +117,14 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def note_use(self, key_id: int) -> None:
         """Remember that a key was used, at most once a minute, and never wait for another call.
 
-        Nor for the disk or a standby: the time is for staff to look at, and may be lost.
+        The statement does not wait for the disk or a standby either: the time is for staff to look
+        at, and may be lost.
         """
         with connection.cursor() as cursor:
             cursor.execute(
-                "SET LOCAL synchronous_commit = off;"
-                " UPDATE automator_apikey SET last_used_at = clock_timestamp() WHERE id IN"
-                " (SELECT id FROM automator_apikey WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)",
+                "UPDATE automator_apikey SET last_used_at = clock_timestamp() WHERE id IN"
+                " (SELECT id FROM automator_apikey WHERE id = %s FOR NO KEY UPDATE SKIP LOCKED)"
+                " AND set_config('synchronous_commit', 'off', true) = 'off'",
                 (key_id,),
             )
 

@@ -13,6 +13,7 @@ from django.db import connection
 
 from holds import services as holds
 from holds.models import Hold
+from inventory import transactions
 from inventory.models import Broker, Caller, TicketGroup
 from invoices import services as invoices
 from tests.factories import TicketGroupFactory
@@ -98,7 +99,8 @@ def no_autovacuum(db: None) -> Iterator[None]:
 def new_session(monkeypatch: pytest.MonkeyPatch, *, generic: bool) -> Iterator[None]:
     """A session with no cached plans, in which PostgreSQL plans as usual or `generic` throughout.
 
-    For the latter every statement is prepared, with its parameters apart from its text.
+    For the latter every statement is prepared, with its parameters apart from its text. A statement
+    that is sent together with its limits cannot be prepared, so it goes without them.
     """
     connection.close()
     with monkeypatch.context() as patch:
@@ -106,9 +108,12 @@ def new_session(monkeypatch: pytest.MonkeyPatch, *, generic: bool) -> Iterator[N
             prepared = {"server_side_binding": True, "prepare_threshold": 0}
             options = {**connection.settings_dict["OPTIONS"], **prepared}
             patch.setitem(connection.settings_dict, "OPTIONS", options)
+            patch.setattr(transactions, "_preceded_by", lambda _: nullcontext())
             execute("SET plan_cache_mode = force_generic_plan")
-        yield
-        connection.close()
+        try:
+            yield
+        finally:
+            connection.close()
 
 
 Step = tuple[str, Callable[[], Any], int]

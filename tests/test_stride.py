@@ -92,7 +92,7 @@ def test_later_book_keeps_it_unless_the_seats_are_others(
     book: Book, before: str, after: str, expected: int
 ) -> None:
     for seats in (before, after):
-        book.imported(line("r-1", seats, len(seats.split(","))))
+        book.imported(line("r-1", seats, len(seats.split(","))), confirm=True)
 
     group = book.group("r-1")
     assert (group.seats, group.stride) == (after.split(","), expected)
@@ -112,7 +112,7 @@ def test_later_book_does_the_same_to_a_group_with_claims(
         customer="Jane Doe",
         caller=CLERK,
     )
-    book.imported(line("r-1", after, len(after.split(","))))
+    book.imported(line("r-1", after, len(after.split(","))), confirm=True)
 
     group.refresh_from_db()
     assert (group.seats, group.stride) == (after.split(","), expected)
