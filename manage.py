@@ -37,12 +37,12 @@ def database(command: str) -> AbstractContextManager[None]:
     """
     from django.conf import settings  # noqa: PLC0415 -- only now are the settings to be read
 
-    from automator import cluster, postgres  # noqa: PLC0415
+    from automator.postgres import cluster, server  # noqa: PLC0415
 
     data = settings.EMBEDDED_POSTGRES
     if data is None:
         return contextlib.nullcontext()
-    if settings.DEMO_ASSUMED and command not in WITHOUT_BOOKS and not postgres.exists(data):
+    if settings.DEMO_ASSUMED and command not in WITHOUT_BOOKS and not server.exists(data):
         raise cluster.PostgresError(
             f"DATABASE_URL is not set, and there is no demo in {settings.DEMO_DIR}. Set"
             " DATABASE_URL, or run make demo first, or set DEMO=1 for a demo without its data."
@@ -51,7 +51,7 @@ def database(command: str) -> AbstractContextManager[None]:
         f"Working on the demo's database in {settings.DEMO_DIR} (DATABASE_URL is not set).\n"
     )
     os.environ["PATH"] += os.pathsep + str(cluster.binaries())  # dbshell wants psql
-    return postgres.serving(data)
+    return server.serving(data)
 
 
 def main(arguments: list[str]) -> None:
@@ -69,7 +69,7 @@ def main(arguments: list[str]) -> None:
         )
     from django.db import DatabaseError, InterfaceError  # noqa: PLC0415
 
-    from automator.cluster import PostgresError  # noqa: PLC0415
+    from automator.postgres.cluster import PostgresError  # noqa: PLC0415
     from automator.trouble import trouble  # noqa: PLC0415
 
     try:

@@ -18,8 +18,8 @@ from django.utils.safestring import SafeString
 from automator.login import LoginForm
 from automator.models import ApiKey, LoginAttempt, User, validate_network
 from inventory.admin.confirmation import asked_first
+from inventory.admin.formatting import label
 from inventory.admin.forms import ChangedAsSeen
-from inventory.admin.shown import label
 from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
 

@@ -25,11 +25,11 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from automator import openapi
-from automator.json_body import MOST_BYTES
-from automator.negotiation import ContentNegotiation
-from automator.problem_answers import AnswerRenderer
-from automator.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, Problem
+from automator.api import schema
+from automator.api.exception_handler import AnswerRenderer
+from automator.api.negotiation import ContentNegotiation
+from automator.api.parsers import MOST_BYTES
+from automator.api.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, Problem
 
 # The public pages and the document change with the code only: a browser may keep them for a while.
 CACHE_CONTROL = "public, max-age=300"
@@ -112,11 +112,16 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
     explained = explain(PROBLEMS[code])
     facts = {
         "problem": explained,
-        "example": readable(openapi.example_of(PROBLEMS[code])),
+        "example": readable(schema.example_of(PROBLEMS[code])),
         "calls": [call for call in documented_calls() if explained in (*call.own, *call.common)],
-        "outside": PROBLEMS[code] in openapi.OUTSIDE.values(),
+        "outside": PROBLEMS[code] in schema.OUTSIDE.values(),
     }
     return render(request, "docs/error.html", facts)
+
+
+def contract(request: HttpRequest) -> HttpResponse:
+    """The contract: what a marketplace may rely on, call by call and state by state."""
+    return render(request, "docs/contract.html")
 
 
 def interactive(request: HttpRequest) -> HttpResponse:
@@ -218,7 +223,7 @@ def _call(path: str, method: str, operation: dict[str, Any]) -> Call:
         method=method.upper(),
         path=path,
         description=[prose(part) for part in operation["description"].split("\n\n")],
-        example_path=path.format(**openapi.example_of_success(operation)),
+        example_path=path.format(**schema.example_of_success(operation)),
         sent=_sent(operation),
         successes=_successes(
             {status: answer for status, answer in answers.items() if answer not in refused}
@@ -231,7 +236,7 @@ def _call(path: str, method: str, operation: dict[str, Any]) -> Call:
 def _successes(answers: dict[str, dict[str, Any]]) -> list[Success]:
     successes: list[Success] = []
     for status, answer in answers.items():
-        body = readable(openapi.example_of_answer(answer))
+        body = readable(schema.example_of_answer(answer))
         success = Success(
             status=status,
             meaning=prose(answer["description"]),

@@ -27,7 +27,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.cache import never_cache
 
-from automator.authentication import caller_address
+from automator.api.authentication import caller_address
 from automator.models import LoginAttempt, LoginOutcome
 from inventory.transactions import short_transaction
 

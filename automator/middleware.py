@@ -10,8 +10,9 @@ from uuid import uuid4
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from automator import logs, problem_answers, problems
-from automator.authentication import caller_address
+from automator import logs
+from automator.api import exception_handler, problems
+from automator.api.authentication import caller_address
 from inventory import deadlines
 from inventory.transactions import limited_statements
 
@@ -42,7 +43,7 @@ class RequestMiddleware:
             if response.get("Content-Type", "").startswith("text/html"):
                 response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
             # A cache on the way would answer one caller for another.
-            if problem_answers.is_api(request):
+            if exception_handler.is_api(request):
                 response.setdefault("Cache-Control", "no-store")
             facts = {
                 "method": request.method,
@@ -63,11 +64,11 @@ class RequestMiddleware:
         """The answer of the project, or the refusal of an API call over plain HTTP."""
         request.encoding = "utf-8"  # another charset, which no browser sends, can fail to decode
         plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
-        if plain and problem_answers.is_api(request):
-            refusal = problem_answers.response(request, problems.HTTPS_REQUIRED)
+        if plain and exception_handler.is_api(request):
+            refusal = exception_handler.response(request, problems.HTTPS_REQUIRED)
             refusal["Content-Length"] = str(len(refusal.content))  # as CommonMiddleware would
             return refusal
-        if problem_answers.is_api(request) or request.path_info.rstrip("/") == READY:
+        if exception_handler.is_api(request) or request.path_info.rstrip("/") == READY:
             return self.in_time(request)
         return self.get_response(request)
 
@@ -79,7 +80,7 @@ class RequestMiddleware:
         """
         with deadlines.within(deadlines.CALL_SECONDS - deadlines.queued.get()):
             if not deadlines.left():
-                return problem_answers.response(request, problems.UNAVAILABLE)
+                return exception_handler.response(request, problems.UNAVAILABLE)
             with limited_statements():
                 return self.get_response(request)
 

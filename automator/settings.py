@@ -16,7 +16,6 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from psycopg import IsolationLevel
 
-from automator import postgres
 from automator.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -118,10 +117,12 @@ env.report()
 # The embedded server's data, or None where DATABASE_URL names a server that is already there.
 EMBEDDED_POSTGRES: Path | None = None if database else DEMO_DIR / "postgres"
 if EMBEDDED_POSTGRES:
+    from automator.postgres.server import socket_folder
+
     database = {
         "NAME": "automator",
         "USER": "postgres",
-        "HOST": str(postgres.socket_folder(EMBEDDED_POSTGRES)),
+        "HOST": str(socket_folder(EMBEDDED_POSTGRES)),
         "OPTIONS": {},
     }
 DATABASES: dict[str, dict[str, Any]] = {
@@ -223,15 +224,15 @@ STORAGES = {
 # --- the API --------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["automator.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["automator.authentication.HasApiKey"],
-    "DEFAULT_THROTTLE_CLASSES": ["automator.throttling.CallsPerMinute"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "automator.negotiation.ContentNegotiation",
-    "DEFAULT_PARSER_CLASSES": ["automator.json_body.StrictJSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["automator.problem_answers.AnswerRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "automator.openapi.CallSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["automator.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["automator.api.authentication.HasApiKey"],
+    "DEFAULT_THROTTLE_CLASSES": ["automator.api.throttling.CallsPerMinute"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "automator.api.negotiation.ContentNegotiation",
+    "DEFAULT_PARSER_CLASSES": ["automator.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["automator.api.exception_handler.AnswerRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "automator.api.schema.CallSchema",
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS answers 405 as any other method that is not there
-    "EXCEPTION_HANDLER": "automator.problem_answers.answer",
+    "EXCEPTION_HANDLER": "automator.api.exception_handler.answer",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
@@ -247,8 +248,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "OAS_VERSION": "3.1.0",
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "PREPROCESSING_HOOKS": ["automator.openapi.one_path_each"],
-    "POSTPROCESSING_HOOKS": ["automator.openapi.finish"],
+    "PREPROCESSING_HOOKS": ["automator.api.schema.one_path_each"],
+    "POSTPROCESSING_HOOKS": ["automator.api.schema.finish"],
 }
 
 # --- security -------------------------------------------------------------------------------------
@@ -282,7 +283,7 @@ LOGGING = {
     # What is refused is in the access line already: each 4xx, and hosts that scanners try. What
     # these loggers say of a request becomes a part of its access line, so that it has one line.
     "loggers": {
-        "automator.problems": {"handlers": ["request"], "propagate": False},
+        "automator.api.problems": {"handlers": ["request"], "propagate": False},
         "django.request": {"handlers": ["request"], "level": "ERROR", "propagate": False},
         "django.security": {"handlers": ["request"], "propagate": False},
         "django.security.DisallowedHost": {"level": "CRITICAL"},

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from automator import docs, health, login
-from automator.unknown import UnknownPath
+from automator.api.not_found import UnknownPath
 
 urlpatterns = [
     path("api/v1/", include("holds.urls")),
@@ -13,6 +13,7 @@ urlpatterns = [
     re_path(r"^api(/.*)?$", UnknownPath.as_view()),
     path("docs/", docs.calls, name="docs"),
     path("docs/api/", docs.interactive, name="docs-api"),
+    path("docs/contract/", docs.contract, name="docs-contract"),
     path("docs/errors/<slug:code>/", docs.error, name="docs-error"),
     re_path(r"^healthz/?$", health.healthz),
     re_path(r"^readyz/?$", health.readyz),
@@ -20,6 +21,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", docs.home),
 ]
-handler400 = "automator.problem_answers.bad_request"
-handler404 = "automator.problem_answers.not_found"
-handler500 = "automator.problem_answers.server_error"
+handler400 = "automator.api.exception_handler.bad_request"
+handler404 = "automator.api.exception_handler.not_found"
+handler500 = "automator.api.exception_handler.server_error"

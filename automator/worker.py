@@ -48,7 +48,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         `req` is None where no request could be read. gunicorn closes the connection afterwards.
         """
         # Django is set up when a request comes, and not yet when gunicorn's master reads this file.
-        from automator import logs, middleware, problem_answers, problems  # noqa: PLC0415
+        from automator import logs, middleware  # noqa: PLC0415
+        from automator.api import exception_handler, problems  # noqa: PLC0415
 
         headers = dict(getattr(req, "headers", ()))
         request_id = middleware.sane_id(headers.get("X-REQUEST-ID", ""))
@@ -56,8 +57,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         problem = problems.INTERNAL_ERROR
         if isinstance(exc, ParseException) and not isinstance(exc, OWN_FAULTS):
             problem = problems.NO_REQUEST[status_of(exc)]
-            members = problem_answers.malformed(f"{problem.title}: {in_words(exc)}.")
-        answer = problem_answers.response(None, problem, **members, request_id=request_id)
+            members = exception_handler.malformed(f"{problem.title}: {in_words(exc)}.")
+        answer = exception_handler.response(None, problem, **members, request_id=request_id)
         head = (
             f"HTTP/1.1 {problem.status} {HTTPStatus(problem.status).phrase}\r\n"
             f"Content-Type: {problems.MEDIA_TYPE}\r\n"

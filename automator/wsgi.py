@@ -10,7 +10,7 @@ from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
 
-from automator.json_body import MOST_BYTES  # after the line above: it reads the settings
+from automator.api.parsers import MOST_BYTES  # after the line above: it reads the settings
 
 
 class ReadableRequest:

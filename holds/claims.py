@@ -14,8 +14,8 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from django.db import IntegrityError, connection
 from psycopg.types.range import Range
 
-from holds.models import BY_HAND, Hold, State
-from holds.room import MOST_LISTED, Held
+from holds.make_room import MOST_LISTED, Held
+from holds.models import STAFF_PREFIX, Hold, State
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
 from inventory.transactions import one_trip
 
@@ -23,11 +23,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class View(NamedTuple):
+class Situation(NamedTuple):
     """What a call sees once it has the lock.
 
     `claimed` are the positions that live holds of the group have, overdue ones included;
-    `excepted` says whether an exception of this global id is open, and `sold_by_hand` whether
+    `excepted` says whether an exception of this global id is open, and `sold_by_staff` whether
     staff have sold tickets by hand under the order id that the call names.
     """
 
@@ -38,7 +38,7 @@ class View(NamedTuple):
     currency: str
     claimed: list[range]
     excepted: bool
-    sold_by_hand: bool
+    sold_by_staff: bool
 
 
 class Terms(NamedTuple):
@@ -54,7 +54,7 @@ class ClaimMoved(Exception):
     """The hold appeared after its group was to be locked: the call must look again."""
 
 
-def settled(call: Callable[P, T]) -> Callable[P, T]:
+def retry_once_if_outraced(call: Callable[P, T]) -> Callable[P, T]:
     """Run a service again when another call with the same global id won the race to its first row.
 
     Two calls for one global id do not always meet at a group's lock: the unique constraint
@@ -77,17 +77,17 @@ def settled(call: Callable[P, T]) -> Callable[P, T]:
 
 def locked_group(*, broker_id: int, global_id: str) -> AbstractContextManager[TicketGroup | None]:
     """Lock the ticket group of a hold. A hold never moves to another group."""
-    group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked(
-        "id = (SELECT group_id FROM holds_hold WHERE broker_id = %s AND global_id = %s)",
+    group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked_by_query(
+        "SELECT group_id FROM holds_hold WHERE broker_id = %s AND global_id = %s",
         broker_id,
         global_id,
     )
     return group
 
 
-def view(
+def read_situation(
     *, broker_id: int, global_id: str, group: TicketGroup | None, order_id: str | None = None
-) -> View:
+) -> Situation:
     """The clock, the hold of that global id, and the claimed positions of the locked group.
 
     In a statement of its own after the lock: the locking statement's snapshot and clock are as old
@@ -109,7 +109,7 @@ def view(
                         WHERE broker_id = broker.id AND global_id = %s AND resolved_at IS NULL),
                 EXISTS (SELECT 1 FROM holds_hold sale
                         WHERE sale.broker_id = broker.id AND sale.order_id = %s
-                            AND sale.state = 'invoiced' AND sale.global_id LIKE '{BY_HAND}%%'),
+                            AND sale.state = 'invoiced' AND sale.global_id LIKE '{STAFF_PREFIX}%%'),
                 {", ".join(f"hold.{name}" for name in _column_names())}
             FROM inventory_broker broker
             LEFT JOIN inventory_ticketgroup ticketgroup ON ticketgroup.id = %s
@@ -120,8 +120,8 @@ def view(
             (global_id, order_id, group.id if group else None, global_id, broker_id),
         )
         row = cursor.fetchone()
-        now, past_at, hold_lifetime, currency, claimed, excepted, sold_by_hand, *hold = row
-    return View(
+        now, past_at, hold_lifetime, currency, claimed, excepted, sold_by_staff, *hold = row
+    return Situation(
         now=now,
         hold=None if hold[0] is None else Hold.from_db("default", _column_names(), hold),
         past=past_at is not None and past_at <= now,
@@ -129,7 +129,7 @@ def view(
         currency=currency,
         claimed=[range(part.lower, part.upper) for part in claimed or ()],
         excepted=excepted,
-        sold_by_hand=sold_by_hand,
+        sold_by_staff=sold_by_staff,
     )
 
 
@@ -208,7 +208,7 @@ def claim(
     global_id: str,
     quantity: int,
     positions: range | None,
-    seen: View,
+    situation: Situation,
     caller: Caller,
     terms: Terms | None = None,
 ) -> Hold:
@@ -216,7 +216,7 @@ def claim(
 
     Raises IntegrityError where the database says no.
     """
-    terms = terms or Terms(seen.now + timedelta(seconds=seen.hold_lifetime), group.price)
+    terms = terms or Terms(situation.now + timedelta(seconds=situation.hold_lifetime), group.price)
     hold = Hold(
         broker_id=group.broker_id,
         global_id=global_id,
@@ -226,10 +226,10 @@ def claim(
         quantity=quantity,
         section=group.section,
         row=group.row,
-        currency=seen.currency,
+        currency=situation.currency,
         state=State.HELD,
-        created_at=seen.now,
-        changed_at=seen.now,
+        created_at=situation.now,
+        changed_at=situation.now,
         expires_at=terms.expires_at,
         unit_price=terms.unit_price,
         customer=terms.customer,
@@ -238,20 +238,20 @@ def claim(
     )
     with one_trip():
         _insert(hold)
-        _record(Effect.HELD, hold, seen.now, caller)
+        _record(Effect.HELD, hold, situation.now, caller)
     return hold
 
 
-def bury(*, broker_id: int, global_id: str, seen: View) -> Hold:
+def record_early_release(*, broker_id: int, global_id: str, situation: Situation) -> Hold:
     """Store a tombstone: the id is released before its hold has come."""
     hold = Hold(
         broker_id=broker_id,
         global_id=global_id,
         quantity=0,
-        currency=seen.currency,
+        currency=situation.currency,
         state=State.RELEASED,
-        created_at=seen.now,
-        changed_at=seen.now,
+        created_at=situation.now,
+        changed_at=situation.now,
     )
     _insert(hold)
     return hold

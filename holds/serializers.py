@@ -7,9 +7,9 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from inventory.models import validate_wire_id
+from inventory.models.ticket_groups import validate_id
 
-WIRE_ID = validate_wire_id.regex
+_ID = validate_id.regex
 CANONICAL = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -35,7 +35,7 @@ class WireIdField(serializers.Field[str, Any, str, Any]):
     def to_internal_value(self, data: Any) -> str:
         if isinstance(data, int) and not isinstance(data, bool):
             data = str(data)
-        if not isinstance(data, str) or not WIRE_ID.match(data):  # type: ignore[union-attr]
+        if not isinstance(data, str) or not _ID.match(data):  # type: ignore[union-attr]
             self.fail("invalid")
         return str(data)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from holds import claims
+from holds.allocation import by_rule, with_room
 from holds.errors import (
     AlreadyInvoiced,
     GlobalIdReused,
@@ -14,7 +15,6 @@ from holds.errors import (
     HoldReleased,
     SaleVoided,
 )
-from holds.finding import by_rule, with_room
 from holds.models import Hold, OrderException, Reason, State
 from inventory.errors import NotForSale, TicketGroupNotFound
 from inventory.models import Caller, Effect, TicketGroup
@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
     replayed: bool
 
 
-@claims.settled
+@claims.retry_once_if_outraced
 def place(
     *, broker_id: int, remote_id: str, quantity: int, global_id: str, caller: Caller
 ) -> Outcome:
@@ -38,30 +38,28 @@ def place(
     TicketGroupNotFound, NotForSale, InsufficientTickets, SplitNotAllowed, or, for an id that was
     used, HoldReleased, HoldExpired, SaleVoided, GlobalIdReused. Then nothing has changed.
     """
-    with TicketGroup.objects.locked(
-        "broker_id = %s AND remote_id = %s", broker_id, remote_id
-    ) as group:
-        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
-        if seen.hold:
-            return Outcome(_repeated(seen.hold, remote_id, quantity), replayed=True)
+    with TicketGroup.objects.locked_by_remote_id(broker_id=broker_id, remote_id=remote_id) as group:
+        situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
+        if situation.hold:
+            return Outcome(_repeated(situation.hold, remote_id, quantity), replayed=True)
         if group is None:
             raise TicketGroupNotFound
         if not group.on_sale:
             raise NotForSale("The broker has taken the ticket group off sale.")
         if not group.listed:
             raise NotForSale("The ticket group has vanished from the broker's book.")
-        if seen.past:
+        if situation.past:
             raise NotForSale("The event is past.")
-        positions, overdue = with_room(group, seen, by_rule(group, quantity))
+        positions, overdue = with_room(group, situation, by_rule(group, quantity))
         with one_trip():
             for hold in overdue:
-                claims.change(hold, Effect.EXPIRED, now=seen.now, caller=caller)
+                claims.change(hold, Effect.EXPIRED, now=situation.now, caller=caller)
             hold = claims.claim(
                 group,
                 global_id=global_id,
                 quantity=quantity,
                 positions=positions,
-                seen=seen,
+                situation=situation,
                 caller=caller,
             )
         return Outcome(hold, replayed=False)
@@ -82,7 +80,7 @@ def _repeated(hold: Hold, remote_id: str, quantity: int) -> Hold:
     return hold
 
 
-@claims.settled
+@claims.retry_once_if_outraced
 def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = False) -> Outcome:
     """Free the tickets of a hold, or remember that its id is released before it has come.
 
@@ -91,19 +89,21 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
     is committed; there is no exception where staff release the hold themselves.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
-        hold = seen.hold
+        situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
+        hold = situation.hold
         if hold is None:
-            hold = claims.bury(broker_id=broker_id, global_id=global_id, seen=seen)
+            hold = claims.record_early_release(
+                broker_id=broker_id, global_id=global_id, situation=situation
+            )
             return Outcome(hold, replayed=False)
         if hold.group_id and not group:
             raise claims.ClaimMoved
         members: dict[str, str] = {}
         match hold.state:
             case State.HELD:
-                claims.change(hold, Effect.RELEASED, now=seen.now, caller=caller)
+                claims.change(hold, Effect.RELEASED, now=situation.now, caller=caller)
             case State.EXPIRED:
-                claims.change(hold, Effect.RELEASED_LATE, now=seen.now, caller=caller)
+                claims.change(hold, Effect.RELEASED_LATE, now=situation.now, caller=caller)
             case State.INVOICED if not by_staff:
                 members["exception_id"] = OrderException.objects.record(
                     Reason.ALREADY_INVOICED,
@@ -111,7 +111,7 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
                     global_id=global_id,
                     order_id=hold.order_id or "",
                     hold=hold,
-                    now=seen.now,
+                    now=situation.now,
                     answer=AlreadyInvoiced.code,
                 )
             case State.RELEASED:
@@ -131,9 +131,9 @@ def expire(
     Raises what the database raises where a group of the batch cannot be changed.
     """
     with TicketGroup.objects.locked_unless_busy(
-        "id = ANY (ARRAY(SELECT DISTINCT group_id FROM holds_hold"
+        "SELECT DISTINCT group_id FROM holds_hold"
         " WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())"
-        " AND group_id <> ALL (%s::bigint[]) AND (%s::bigint IS NULL OR group_id = %s)))",
+        " AND group_id <> ALL (%s::bigint[]) AND (%s::bigint IS NULL OR group_id = %s)",
         list(besides),
         only,
         only,

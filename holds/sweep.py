@@ -9,7 +9,7 @@ from holds import services
 from holds.models import Hold
 from inventory.deadlines import within
 from inventory.models import Caller
-from inventory.transactions import waited_in_vain
+from inventory.transactions import is_lock_timeout
 
 TRANSACTION_SECONDS = 30.0  # after which a database that does not answer is given up
 FAILED_SECONDS = 600.0  # how long a group that failed is left alone
@@ -72,7 +72,7 @@ class Sweep:
             try:
                 yield self._expire(only=group_id)
             except DatabaseError as error:
-                in_vain += waited_in_vain(error)
+                in_vain += is_lock_timeout(error)
                 if not _of_some_group(error) or in_vain >= MOST_IN_VAIN:
                     raise
                 self.failed[group_id] = first_line(error)
@@ -96,7 +96,7 @@ class Sweep:
 def _of_some_group(error: DatabaseError) -> bool:
     """Whether other ticket groups may fare better."""
     state = getattr(error.__cause__, "sqlstate", None) or ""
-    return state.startswith(_OF_A_ROW) or waited_in_vain(error)
+    return state.startswith(_OF_A_ROW) or is_lock_timeout(error)
 
 
 def first_line(error: BaseException) -> str:

@@ -5,7 +5,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.db import models
 
 CENT = Decimal("0.01")
-HIGHEST = Decimal(1_000_000)
 
 
 class PriceChange(models.TextChoices):
@@ -31,3 +30,8 @@ class PriceChange(models.TextChoices):
             case PriceChange.LOWER:
                 changed = price - by
         return changed.quantize(CENT, ROUND_HALF_UP)
+
+
+def money(amount: Decimal | None, currency: str) -> str:
+    """Return an amount as people read it, such as `1,600.00 USD`, or a dash for None."""
+    return "-" if amount is None else f"{amount:,.2f} {currency}"

@@ -5,11 +5,9 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from inventory.limits import MOST_SEATS, SEAT_LENGTH
 from inventory.seats import NUMBERED
 
-# The longest row of a stadium has some 60 seats; a slip such as 1-10000 is no row.
-MOST = 1000
-LONGEST = 16
 RANGE = re.compile(r"(\S*?\d{1,9})\s*[-–]\s*(\S*?\d{1,9})(?:\s+(odd|even))?", re.IGNORECASE)
 
 
@@ -23,11 +21,13 @@ def read(text: str) -> list[str]:
     labels: list[str] = []
     for part in re.split("[,;]", text):
         labels += _read_part(part.strip())
-        if len(labels) > MOST:
-            raise ValueError(f"A ticket group has at most {MOST} seats.")
+        if len(labels) > MOST_SEATS:
+            raise ValueError(f"A ticket group has at most {MOST_SEATS} seats.")
     for label in labels:
-        if len(label) > LONGEST:
-            raise ValueError(f"The seat {label[:LONGEST]}… has more than {LONGEST} characters.")
+        if len(label) > SEAT_LENGTH:
+            raise ValueError(
+                f"The seat {label[:SEAT_LENGTH]}… has more than {SEAT_LENGTH} characters."
+            )
     if len(set(labels)) < len(labels):
         twice = next(label for label, times in Counter(labels).items() if times > 1)
         raise ValueError(f"The seat {twice} stands there twice.")
@@ -38,7 +38,7 @@ def _read_part(part: str) -> list[str]:
     if not part:
         raise ValueError("There is a comma with no seat beside it.")
     # No longer than a range can be: the pattern takes its time over a text without end.
-    ends = RANGE.fullmatch(part) if len(part) <= 4 * LONGEST else None
+    ends = RANGE.fullmatch(part) if len(part) <= 4 * SEAT_LENGTH else None
     if not ends:
         return [part]
     first, last = (NUMBERED.fullmatch(ends[end]) for end in (1, 2))
@@ -51,8 +51,8 @@ def _read_part(part: str) -> list[str]:
     if low > high:
         raise ValueError(f"{part} runs backwards.")
     numbers = range(low, high + 1, 2 if kind else 1)
-    if len(numbers) > MOST:
-        raise ValueError(f"{part} is more than {MOST} seats.")
+    if len(numbers) > MOST_SEATS:
+        raise ValueError(f"{part} is more than {MOST_SEATS} seats.")
     width = len(first[2]) if len(first[2]) == len(last[2]) else 0
     return [f"{first[1]}{number:0{width}}" for number in numbers]
 

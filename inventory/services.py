@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db import IntegrityError
 from django.utils import timezone
 
-from inventory import prices, stocking
+from inventory import limits, stock
 from inventory.errors import Refusal
 from inventory.models import Broker, Caller, TicketGroup
 from inventory.prices import PriceChange
@@ -35,7 +35,7 @@ def reprice(group_id: int, change: PriceChange, by: Decimal, *, seen: Decimal) -
         if group.price != seen:
             raise Refusal(f"The price is {group.price:,.2f} meanwhile, and was left so")
         price = change.of(group.price, by)
-        if not 0 <= price <= prices.HIGHEST:
+        if not 0 <= price <= limits.HIGHEST_PRICE:
             raise Refusal(
                 f"The price would be {price:,.2f}, and a price is from 0 to 1,000,000. It is still "
                 f"{group.price:,.2f}"
@@ -78,14 +78,14 @@ def split(
             going = _going(group, seats, quantity)
             leaving = [label for label in group.seats if label in set(seats)]
             staying = [label for label in group.seats if label not in set(seats)]
-            stocking.take_out(
+            stock.take_out(
                 group, staying, group.quantity - going, now=timezone.now(), caller=caller
             )
             # The old group as it was read, under a new key: whatever is no stock stays the same.
             new = copy(group)
             new.pk, new.remote_id, new.entries = None, remote_id, 0
             new.seats, new.quantity = leaving, going
-            stocking.put_in(new, caller=caller)
+            stock.put_in(new, caller=caller)
     except IntegrityError as error:
         if "ticketgroup_remote_id_unique" not in str(error):
             raise
@@ -95,7 +95,7 @@ def split(
 
 @contextmanager
 def _locked(group_id: int) -> Iterator[TicketGroup]:
-    with TicketGroup.objects.locked("id = %s", group_id) as group:
+    with TicketGroup.objects.locked_by_id(group_id) as group:
         if group is None:
             raise Refusal("There is no such ticket group")
         yield group

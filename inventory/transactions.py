@@ -54,7 +54,7 @@ class OutcomeUnknown(Exception):
 
 
 # What a service raises when it is the database that cannot: busy, away, or lost while committing.
-TROUBLE = (OperationalError, InterfaceError, OutcomeUnknown)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, OutcomeUnknown)
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def limited() -> Iterator[None]:
         yield
 
 
-def waited_in_vain(error: DatabaseError) -> bool:
+def is_lock_timeout(error: DatabaseError) -> bool:
     """Whether the database gave up on a statement: then certainly nothing was done."""
     return getattr(error.__cause__, "sqlstate", None) in _IN_VAIN
 

@@ -9,6 +9,7 @@ from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from holds.models import Hold, OrderException, Reason
+from inventory import limits
 from inventory.models import Broker
 
 # Who buys what TEvo's calls sell (FIELD section 1).
@@ -29,7 +30,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         """
         invoices = self.filter(broker_id=broker_id, order_id=order_id)
         found = invoices.prefetch_related("hold").order_by("id")
-        return [invoice for invoice in found if not invoice.hold.by_hand]
+        return [invoice for invoice in found if not invoice.hold.by_staff]
 
     def of_hold(self, hold: Hold) -> tuple["Invoice", str]:
         """Return the invoice of a hold that is invoiced; its hold is the given one.
@@ -91,7 +92,7 @@ class Invoice(models.Model):
     broker = models.ForeignKey(
         Broker, on_delete=models.PROTECT, related_name="invoices", db_index=False
     )
-    order_id = models.CharField(max_length=128)
+    order_id = models.CharField(max_length=limits.ID_LENGTH)
     hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="invoice")
     buyer = models.CharField(max_length=100)
     quantity = models.IntegerField()
@@ -122,7 +123,7 @@ class Void(models.Model):
     """Staff undid a sale: a new fact beside the invoice, which stays as it was."""
 
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="void")
-    reason = models.CharField(max_length=1000)
+    reason = models.CharField(max_length=limits.NOTE_LENGTH)
     back_to_stock = models.BooleanField(
         default=True, help_text="Off: the tickets are gone, and left the ticket group."
     )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from holds import claims
 from holds.errors import HoldNotFound, HoldReleased, SaleVoided
 from holds.models import Hold, OrderException, Reason, State
-from holds.stock import claims_of, restock
+from holds.restock import claims_of, restock
 from inventory import seats
 from inventory.errors import Refusal
 from inventory.models import Caller, Effect, TicketGroup
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     exception_id: str = ""
 
 
-@claims.settled
+@claims.retry_once_if_outraced
 def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) -> Outcome:
     """Sell the tickets of a hold under `order_id`, at the price of the hold.
 
@@ -39,9 +39,11 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
     staff, never in neither.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group, order_id=order_id)
+        situation = claims.read_situation(
+            broker_id=broker_id, global_id=global_id, group=group, order_id=order_id
+        )
         try:
-            return _invoice(seen, group, order_id, caller)
+            return _invoice(situation, group, order_id, caller)
         except Refusal as error:
             refusal = error  # raised through, it would take the exception row with it
         refusal.members["exception_id"] = OrderException.objects.record(
@@ -49,8 +51,8 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
             broker_id=broker_id,
             global_id=global_id,
             order_id=order_id,
-            hold=seen.hold,
-            now=seen.now,
+            hold=situation.hold,
+            now=situation.now,
             answer=refusal.code,
         )
     if isinstance(refusal, HoldNotFound) and Hold.objects.named(broker_id, global_id).exists():
@@ -61,9 +63,9 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
 
 
 def _invoice(
-    seen: claims.View, group: TicketGroup | None, order_id: str, caller: Caller
+    situation: claims.Situation, group: TicketGroup | None, order_id: str, caller: Caller
 ) -> Outcome:
-    hold = seen.hold
+    hold = situation.hold
     if hold is None:
         raise HoldNotFound
     if group is None:
@@ -72,15 +74,15 @@ def _invoice(
         raise HoldReleased  # a tombstone
     match hold.state:
         case State.HELD:
-            return _sell(hold, seen, order_id, caller)
+            return _sell(hold, situation, order_id, caller)
         case State.EXPIRED:
-            claims.reseat(hold, group, _free_again(hold, group, seen))
+            claims.reseat(hold, group, _free_again(hold, group, situation))
             late = Reason.LATE_INVOICE if group.on_sale else Reason.LATE_OFF_SALE
-            return _sell(hold, seen, order_id, caller, late=late)
+            return _sell(hold, situation, order_id, caller, late=late)
         case State.INVOICED:
             if hold.order_id != order_id:
                 raise OrderConflict(order_id=hold.order_id)
-            _settle(seen, hold, order_id, caller)
+            _settle(situation, hold, order_id, caller)
             sale, exception_id = Invoice.objects.of_hold(hold)
             return Outcome(sale, replayed=True, exception_id=exception_id)
         case State.VOIDED:
@@ -88,7 +90,7 @@ def _invoice(
     raise HoldReleased
 
 
-def _free_again(hold: Hold, group: TicketGroup, seen: claims.View) -> range | None:
+def _free_again(hold: Hold, group: TicketGroup, situation: claims.Situation) -> range | None:
     """Positions for an expired hold: its own seats, else others together; None without numbers.
 
     The marketplace has accepted the order already, so the split rule is only a preference here,
@@ -105,9 +107,9 @@ def _free_again(hold: Hold, group: TicketGroup, seen: claims.View) -> range | No
     if not group.seats:
         return None
     own = seats.find(group.seats, hold.seats)
-    if own and not seats.overlap(own, seen.claimed):
+    if own and not seats.overlap(own, situation.claimed):
         return own
-    runs = seats.free_runs(seats.rows(group.seats, stride=group.stride), seen.claimed)
+    runs = seats.free_runs(seats.rows(group.seats, stride=group.stride), situation.claimed)
     rule = seats.SplitRule(group.split_rule)
     others = seats.choose(runs, hold.quantity, rule=rule, custom=group.split_quantities)
     if others is None:
@@ -116,17 +118,22 @@ def _free_again(hold: Hold, group: TicketGroup, seen: claims.View) -> range | No
 
 
 def _sell(
-    hold: Hold, seen: claims.View, order_id: str, caller: Caller, *, late: Reason | None = None
+    hold: Hold,
+    situation: claims.Situation,
+    order_id: str,
+    caller: Caller,
+    *,
+    late: Reason | None = None,
 ) -> Outcome:
     """Sell a hold; `late` is the reason of the exception for staff where the hold had expired."""
     hold.order_id = order_id
     effect = Effect.INVOICED_LATE if late else Effect.INVOICED
     with one_trip():
-        claims.change(hold, effect, now=seen.now, caller=caller)
-        sale = Invoice.objects.issue(hold, now=seen.now, late=bool(late))
-    _settle(seen, hold, order_id, caller)
+        claims.change(hold, effect, now=situation.now, caller=caller)
+        sale = Invoice.objects.issue(hold, now=situation.now, late=bool(late))
+    _settle(situation, hold, order_id, caller)
     reasons = [late] if late else []
-    if seen.sold_by_hand:
+    if situation.sold_by_staff:
         reasons.append(Reason.SOLD_BY_STAFF)
     recorded = [
         OrderException.objects.record(
@@ -135,7 +142,7 @@ def _sell(
             global_id=hold.global_id,
             order_id=order_id,
             hold=hold,
-            now=seen.now,
+            now=situation.now,
             answer=State.INVOICED,
         )
         for reason in reasons
@@ -143,9 +150,9 @@ def _sell(
     return Outcome(sale, replayed=False, exception_id=recorded[0] if recorded else "")
 
 
-def _settle(seen: claims.View, hold: Hold, order_id: str, caller: Caller) -> None:
+def _settle(situation: claims.Situation, hold: Hold, order_id: str, caller: Caller) -> None:
     """Close the open exceptions of an order and hold that a sale settles."""
-    if not seen.excepted:
+    if not situation.excepted:
         return
     failed = OrderException.objects.filter(
         broker_id=hold.broker_id,
@@ -153,7 +160,7 @@ def _settle(seen: claims.View, hold: Hold, order_id: str, caller: Caller) -> Non
         order_id=order_id,
         reason__in=_SETTLED_BY_SUCCESS,
     )
-    failed.resolve(now=seen.now, by=caller.name, note="The same call has succeeded since.")
+    failed.resolve(now=situation.now, by=caller.name, note="The same call has succeeded since.")
 
 
 def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Caller) -> Void:
@@ -164,18 +171,18 @@ def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Call
     """
     broker_id, global_id = sale.broker_id, sale.hold.global_id
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        seen = claims.view(broker_id=broker_id, global_id=global_id, group=group)
-        hold = seen.hold
+        situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
+        hold = situation.hold
         if group is None or hold is None or hold.state != State.INVOICED:
             raise SaleVoided
-        claims.change(hold, Effect.VOIDED, now=seen.now, caller=caller)
+        claims.change(hold, Effect.VOIDED, now=situation.now, caller=caller)
         if not back_to_stock:
             restock(
                 group,
                 [label for label in group.seats if label not in hold.seats],
                 group.quantity - hold.quantity,
                 claims=claims_of([group.id]).get(group.id, []),
-                now=seen.now,
+                now=situation.now,
                 caller=caller,
             )
         return Void.objects.create(
@@ -183,5 +190,5 @@ def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Call
             reason=reason,
             back_to_stock=back_to_stock,
             voided_by=caller.name,
-            voided_at=seen.now,
+            voided_at=situation.now,
         )

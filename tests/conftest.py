@@ -16,9 +16,9 @@ import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from automator.cluster import PostgresError
-from automator.postgres import PORT, Server
-from automator.processes import Lock
+from automator.postgres.cluster import PostgresError
+from automator.postgres.processes import Lock
+from automator.postgres.server import PORT, Server
 
 PREFIX = f"automator-tests-{os.getuid()}-"
 
@@ -42,8 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Load the shared fixtures: they need the models, and those need the settings."""
-    pytest.register_assert_rewrite("tests.marketplace")
-    for module in ("tests.fixtures", "tests.importing", "tests.rivals", "tests.staff"):
+    pytest.register_assert_rewrite("tests.support.marketplace")
+    for module in (
+        "tests.support.fixtures",
+        "tests.support.importing",
+        "tests.support.rivals",
+        "tests.support.staff",
+    ):
         session.config.pluginmanager.import_plugin(module)
 
 

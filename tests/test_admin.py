@@ -14,10 +14,10 @@ from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
 from invoices.models import Invoice
-from tests.factories import ApiKeyFactory, EventFactory, TicketGroupFactory, UserFactory
-from tests.fixtures import BringTo, DatabaseClock
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
+from tests.support.factories import ApiKeyFactory, EventFactory, TicketGroupFactory, UserFactory
+from tests.support.fixtures import BringTo, DatabaseClock
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 

@@ -11,11 +11,11 @@ from holds.models import Hold, OrderException
 from inventory.admin import confirmation
 from inventory.models import Caller, LedgerEntry, TicketGroup
 from invoices.models import Invoice, Void
-from tests.factories import TicketGroupFactory, UserFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
-from tests.rivals import somebody_locks
-from tests.staff import Staff, page_of
+from tests.support.factories import TicketGroupFactory, UserFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
+from tests.support.rivals import somebody_locks
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 

@@ -9,14 +9,13 @@ from django.contrib.admin.models import LogEntry
 
 from holds import services
 from holds.models import Hold, OrderException
-from inventory import stocking
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
 from invoices.models import Invoice
-from tests.factories import EventFactory, UserFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
-from tests.rivals import Rivals, agrees, before, somebody_locks, until_waiting
-from tests.staff import Staff, page_of, plain
+from tests.support.factories import EventFactory, UserFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
+from tests.support.rivals import Rivals, agrees, before, somebody_locks, until_waiting
+from tests.support.staff import Staff, page_of, plain
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +96,9 @@ def test_form_opened_before_a_hold_and_saved_after_it_harms_nothing(
 def test_hold_between_the_reading_and_the_writing_of_a_form_is_not_lost(
     rivals: Rivals, staff: Staff, group: TicketGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before(monkeypatch, stocking, "locked", lambda: rivals.together(lambda: hold(group)))
+    before(
+        monkeypatch, type(TicketGroup.objects), "lock", lambda: rivals.together(lambda: hold(group))
+    )
     staff.fill_in(page_of(group), price="55.00")
 
     group.refresh_from_db()

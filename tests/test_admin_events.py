@@ -8,14 +8,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from holds.models import Hold
-from inventory import stocking
 from inventory.models import Broker, Event, TicketGroup
-from tests.factories import EventFactory, TicketGroupFactory
-from tests.fixtures import BringTo
-from tests.marketplace import Api
-from tests.programs import PATIENCE
-from tests.rivals import Rivals, agrees, before, outsider, somebody_locks
-from tests.staff import Staff, page_of
+from tests.support.factories import EventFactory, TicketGroupFactory
+from tests.support.fixtures import BringTo
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE
+from tests.support.rivals import Rivals, agrees, before, outsider, somebody_locks
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 
@@ -131,7 +130,7 @@ def test_hold_between_the_reading_of_a_form_and_its_lock_is_seen(
     rivals: Rivals, api: Api, staff: Staff, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = event_of(broker, **KNOWN)
-    before(monkeypatch, stocking, "locked_event", lambda: rivals.together(lambda: hold(api)))
+    before(monkeypatch, type(Event.objects), "lock", lambda: rivals.together(lambda: hold(api)))
     answer = staff.fill_in(page_of(event), name="Another")
 
     assert "Tickets are held or sold: it stays as it is." in answer.content.decode()

@@ -14,11 +14,11 @@ from django.utils import timezone
 from automator.models import User
 from holds.export import Export
 from inventory.models import Broker, TicketGroup
-from tests.factories import BrokerFactory, TicketGroupFactory, UserFactory
-from tests.fixtures import DatabaseClock
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
-from tests.two_brokers import book
+from tests.support.factories import BrokerFactory, TicketGroupFactory, UserFactory
+from tests.support.fixtures import DatabaseClock
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
+from tests.support.two_brokers import book
 
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory, UserFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
+from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory, UserFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 

@@ -8,12 +8,12 @@ from holds.models import Hold
 from inventory import services
 from inventory.models import Broker, TicketGroup
 from inventory.prices import PriceChange
-from tests.factories import TicketGroupFactory, UserFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
-from tests.rivals import Rivals, agrees, somebody_locks, until_waiting
-from tests.staff import Staff, page_of
-from tests.two_brokers import book
+from tests.support.factories import TicketGroupFactory, UserFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api
+from tests.support.rivals import Rivals, agrees, somebody_locks, until_waiting
+from tests.support.staff import Staff, page_of
+from tests.support.two_brokers import book
 
 pytestmark = pytest.mark.django_db
 

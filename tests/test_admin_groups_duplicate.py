@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from inventory.models import Broker, TicketGroup
-from tests.factories import EventFactory, TicketGroupFactory
-from tests.marketplace import Api
-from tests.rivals import agrees
-from tests.staff import Staff, page_of
+from tests.support.factories import EventFactory, TicketGroupFactory
+from tests.support.marketplace import Api
+from tests.support.rivals import agrees
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 

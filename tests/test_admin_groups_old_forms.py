@@ -6,14 +6,14 @@ import pytest
 from django.db import connection
 
 from holds.models import Hold
-from inventory import stocking
+from inventory import stock
 from inventory.models import Broker, TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
-from tests.programs import PATIENCE
-from tests.rivals import Rivals, agrees, before, somebody_locks, until_waiting
-from tests.staff import Staff, page_of
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE
+from tests.support.rivals import Rivals, agrees, before, somebody_locks, until_waiting
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 
@@ -144,7 +144,7 @@ def test_saving_leaves_no_time_limits_behind(
     staff: Staff, group: TicketGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits: list[str] = []
-    before(monkeypatch, stocking, "locked", lambda: limits.append(lock_timeout()))
+    before(monkeypatch, type(TicketGroup.objects), "lock", lambda: limits.append(lock_timeout()))
     usual = lock_timeout()
     staff.fill_in(page_of(group), seats="1-6")
 
@@ -176,7 +176,7 @@ def test_two_who_add_the_same_remote_id_at_once_make_one_group(
 ) -> None:
     fields = {"remote_id": "new", "section": "1", "row": "1", "seats": "1-4", "price": "10"}
     form = {**staff.open_form(page_of(TicketGroup, "add")), **fields, "event": group.event_id}
-    put_in, rival = stocking.put_in, Staff(staff.user)
+    put_in, rival = stock.put_in, Staff(staff.user)
     others: list[Any] = []
 
     def after_another(*args: Any, **kwargs: Any) -> None:
@@ -185,7 +185,7 @@ def test_two_who_add_the_same_remote_id_at_once_make_one_group(
             others.extend(rivals.together(lambda: rival.post(page_of(TicketGroup, "add"), form)))
         put_in(*args, **kwargs)
 
-    monkeypatch.setattr(stocking, "put_in", after_another)
+    monkeypatch.setattr(stock, "put_in", after_another)
     answer = staff.post(page_of(TicketGroup, "add"), form)
 
     assert others[1].status_code == 302

@@ -10,12 +10,12 @@ from django.urls import reverse
 from inventory import services
 from inventory.errors import Refusal
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
-from tests.factories import EventFactory, TicketGroupFactory, UserFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
-from tests.rivals import Rivals, agrees, somebody_locks, until_waiting
-from tests.staff import Staff, page_of
-from tests.two_brokers import book
+from tests.support.factories import EventFactory, TicketGroupFactory, UserFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
+from tests.support.rivals import Rivals, agrees, somebody_locks, until_waiting
+from tests.support.staff import Staff, page_of
+from tests.support.two_brokers import book
 
 pytestmark = pytest.mark.django_db
 

@@ -6,11 +6,11 @@ import pytest
 
 from holds.models import Hold
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
-from tests.rivals import agrees
-from tests.staff import Staff, page_of
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api
+from tests.support.rivals import agrees
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 

@@ -11,14 +11,14 @@ from django.utils import timezone
 
 from automator.audit import differences
 from holds.admin import upload_form
-from inventory.imports import Import, ImportState
 from inventory.models import Broker, LedgerEntry, TicketGroup
+from inventory.models.imports import Import, ImportState
 from inventory.transactions import TIME_LIMITS
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
-from tests.rivals import outsider
-from tests.staff import Staff, page_of
-from tests.uploads import HEADER, apply, line, seen, text, upload
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api
+from tests.support.rivals import outsider
+from tests.support.staff import Staff, page_of
+from tests.support.uploads import HEADER, apply, line, seen, text, upload
 
 pytestmark = pytest.mark.django_db
 

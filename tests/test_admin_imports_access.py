@@ -8,12 +8,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from holds.imports import applying, checking
-from inventory.imports import Import, ImportState
 from inventory.models import Broker, TicketGroup
-from tests.factories import BrokerFactory, UserFactory
-from tests.fixtures import Unchanged
-from tests.staff import Staff, page_of
-from tests.uploads import address, apply, line, press, text, upload
+from inventory.models.imports import Import, ImportState
+from tests.support.factories import BrokerFactory, UserFactory
+from tests.support.fixtures import Unchanged
+from tests.support.staff import Staff, page_of
+from tests.support.uploads import address, apply, line, press, text, upload
 
 pytestmark = pytest.mark.django_db
 

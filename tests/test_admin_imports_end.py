@@ -7,12 +7,12 @@ from django.contrib.admin.models import LogEntry
 
 from holds.admin import imports
 from holds.imports import applying
-from inventory.imports import Import, ImportRow, ImportState
 from inventory.models import Caller, Event, TicketGroup
-from tests.fixtures import Unchanged
-from tests.rivals import before, outsider
-from tests.staff import Staff, page_of
-from tests.uploads import apply, line, press, seen, text, upload
+from inventory.models.imports import Import, ImportRow, ImportState
+from tests.support.fixtures import Unchanged
+from tests.support.rivals import before, outsider
+from tests.support.staff import Staff, page_of
+from tests.support.uploads import apply, line, press, seen, text, upload
 
 pytestmark = pytest.mark.django_db
 

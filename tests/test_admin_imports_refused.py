@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from inventory.imports import Import
 from inventory.models import TicketGroup
-from tests.book_files import row_of, text_of
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
-from tests.uploads import HEADER, apply, cells, download, line, text, upload
+from inventory.models.imports import Import
+from tests.support.book_files import row_of, text_of
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
+from tests.support.uploads import HEADER, apply, cells, download, line, text, upload
 
 pytestmark = pytest.mark.django_db
 

@@ -7,9 +7,9 @@ from django.test import Client
 
 from automator.models import ApiKey, User
 from inventory.models import Broker, TicketGroup
-from tests.factories import ApiKeyFactory
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
+from tests.support.factories import ApiKeyFactory
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
 

@@ -9,11 +9,11 @@ from django.utils import timezone
 from holds.models import Hold
 from inventory.models import Event, TicketGroup
 from invoices.models import Invoice
-from tests.factories import TicketGroupFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
-from tests.test_admin_by_hand import hold_page, said, sell_held_page, sell_page
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
+from tests.test_admin_staff_pages import hold_page, said, sell_held_page, sell_page
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -7,16 +7,16 @@ import pytest
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from automator import problem_answers
+from automator.api import exception_handler
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
-from inventory.imports import Import
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
+from inventory.models.imports import Import
 from invoices.models import Invoice
-from tests.factories import ApiKeyFactory, EventFactory, TicketGroupFactory, UserFactory
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
-from tests.uploads import HEADER, line, text, upload
+from tests.support.factories import ApiKeyFactory, EventFactory, TicketGroupFactory, UserFactory
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
+from tests.support.uploads import HEADER, line, text, upload
 
 pytestmark = pytest.mark.django_db
 
@@ -125,7 +125,7 @@ def test_errors_are_pages_of_our_own(staff: Staff, group: TicketGroup) -> None:
         "You may not do that": staff.get(page_of(Hold, "add")),
         "That request makes no sense here": staff.get(f"{page_of(Hold)}?group__cost__gt=1"),
         "This form is too old": strict.post(reverse("admin:login"), {"username": "x"}),
-        "Something went wrong": problem_answers.server_error(RequestFactory().get("/admin/")),
+        "Something went wrong": exception_handler.server_error(RequestFactory().get("/admin/")),
     }
 
     assert [answer.status_code for answer in answers.values()] == [404, 403, 400, 403, 500]

@@ -14,13 +14,13 @@ from django.urls import reverse
 
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
-from inventory.imports import Import
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
+from inventory.models.imports import Import
 from invoices.models import Invoice
-from tests.factories import BrokerFactory, UserFactory
-from tests.marketplace import Api
-from tests.staff import Staff, page_of
-from tests.two_brokers import MODELS, book, owner, theirs
+from tests.support.factories import BrokerFactory, UserFactory
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of
+from tests.support.two_brokers import MODELS, book, owner, theirs
 
 pytestmark = pytest.mark.django_db
 

@@ -12,10 +12,10 @@ from holds.models import Hold, OrderException
 from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.models import Broker, Event, TicketGroup
 from invoices.models import Invoice
-from tests.factories import TicketGroupFactory, UserFactory
-from tests.fixtures import Unchanged
-from tests.staff import Staff, page_of
-from tests.two_brokers import book, owner, theirs
+from tests.support.factories import TicketGroupFactory, UserFactory
+from tests.support.fixtures import Unchanged
+from tests.support.staff import Staff, page_of
+from tests.support.two_brokers import book, owner, theirs
 
 pytestmark = pytest.mark.django_db
 

@@ -7,15 +7,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from automator import audit, books
+from automator import audit
+from automator.audit import checks
 from inventory.models import Broker, TicketGroup
-from tests.damage import DAMAGE, UNPROTECTED
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.fixtures import BringTo
-from tests.marketplace import Api
-from tests.programs import PATIENCE, Program
-from tests.proxy import Proxy
-from tests.rivals import Rivals, database_url, somebody_locks
+from tests.support.damage import DAMAGE, UNPROTECTED
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.fixtures import BringTo
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE, Program
+from tests.support.proxy import Proxy
+from tests.support.rivals import Rivals, database_url, somebody_locks
 
 # In an order in which the clock that one of them moves does not touch the others.
 STATES = ["invoiced late", "expired", "released", "tombstone", "voided", "invoiced", "held"]
@@ -84,7 +85,7 @@ def test_calls_go_on_meanwhile_and_are_not_seen(
 ) -> None:
     api.hold(group, 1, "before")
 
-    def trade(check: books.Check) -> None:
+    def trade(check: checks.Check) -> None:
         held = rivals.start(lambda: api.hold(group, 1, "meanwhile").status_code)
         assert held.result(PATIENCE) in {200, 201}
         assert rivals.start(lambda: api.release("before").status_code).result(PATIENCE) == 200
@@ -145,4 +146,4 @@ def test_damage_is_found_by_its_check(
 def test_every_check_has_damage_that_it_finds() -> None:
     found = set[str]().union(*(checks for _, checks in DAMAGE.values()))
 
-    assert found == {check.name for check in books.CHECKS}
+    assert found == {check.name for check in checks.CHECKS}

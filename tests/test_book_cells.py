@@ -6,7 +6,7 @@ import pytest
 
 from inventory.models import Event, StockType, TicketGroup
 from inventory.seats import SplitRule
-from tests.book_files import good, good_rows, refused, row_of, text_of
+from tests.support.book_files import good, good_rows, refused, row_of, text_of
 
 
 def test_what_a_spreadsheet_would_run_is_restored() -> None:

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from inventory.book import BookError, Row, open_book
-from tests.book_files import ROWS, TODAY, book_of, row_of, text_of
+from tests.support.book_files import ROWS, TODAY, book_of, row_of, text_of
 
 HEADER, LINE = (line + b"\n" for line in text_of(ROWS["tevo"]).splitlines())
 SYNC_HEADER = text_of(ROWS["sync"]).splitlines()[0] + b"\n"

@@ -13,17 +13,17 @@ from django.db import connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inventory import seat_text
+from inventory import limits, seat_text
 from inventory.book import BookError, RefusedRow, Row
 from inventory.book.cells import LONGEST_CELL
 from inventory.book.records import MOST_COLUMNS
 from inventory.book.tickets import _quoted, quoted, seats
 from inventory.event_match import Listed, match
-from inventory.imports import Verdict
 from inventory.models import Broker, Event
-from tests.book_files import ROWS, book_of, row_of, text_of
-from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
-from tests.importing import Book, line
+from inventory.models.imports import Verdict
+from tests.support.book_files import ROWS, book_of, row_of, text_of
+from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory
+from tests.support.importing import Book, line
 
 # What took quadratic time took from 20 seconds to hours at these sizes.
 SECONDS = 3.0
@@ -136,7 +136,7 @@ def test_cell_of_the_greatest_length_is_read() -> None:
 
 
 def test_longest_list_of_seats_has_room_in_a_cell() -> None:
-    labels = [('"' * 12 + f"{number:04}") for number in range(seat_text.MOST)]
+    labels = [('"' * 12 + f"{number:04}") for number in range(limits.MOST_SEATS)]
     cell = ",".join('"{}"'.format(label.replace('"', '""')) for label in labels)
     assert len(cell) < LONGEST_CELL
     assert seats(cell, "", "", str(len(labels))) == (tuple(labels),)

@@ -12,7 +12,7 @@ import pytest
 
 from inventory.book import Row, open_book
 from inventory.seats import SplitRule
-from tests.book_files import ROWS, TODAY, book_of, good, good_rows, row_of, text_of
+from tests.support.book_files import ROWS, TODAY, book_of, good, good_rows, row_of, text_of
 
 BOOKS = Path(__file__).parent / "books"
 

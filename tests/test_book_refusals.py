@@ -3,7 +3,7 @@
 import pytest
 
 from inventory.book import Problem, RefusedRow, Row
-from tests.book_files import ROWS, book_of, refused, row_of, text_of
+from tests.support.book_files import ROWS, book_of, refused, row_of, text_of
 
 HEADER, LINE = (line + b"\n" for line in text_of(ROWS["tevo"]).splitlines())
 

@@ -12,7 +12,7 @@ from inventory.book import Row, defused
 from inventory.book.formulas import restored
 from inventory.models import StockType
 from inventory.seats import SplitRule
-from tests.book_files import good_rows, text_of
+from tests.support.book_files import good_rows, text_of
 
 LABELS = st.text("ABCXYZ", max_size=3)
 MONEY = st.decimals(0, 1_000_000, places=2)

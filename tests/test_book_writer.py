@@ -11,8 +11,8 @@ from inventory.book import Row, write_book
 from inventory.book.dates import PLACEHOLDERS
 from inventory.book.tickets import ends, seat_list
 from inventory.book.tickets import seats as read_seats
-from inventory.models import WIRE_ID
-from tests.book_files import TODAY, book_of, good, good_rows
+from inventory.limits import ID_PATTERN
+from tests.support.book_files import TODAY, book_of, good, good_rows
 from tests.test_book_round_trip import row
 
 NO_NUL = st.characters(codec="utf-8", exclude_characters="\0")
@@ -24,7 +24,7 @@ NAMES = st.text(
     ),
     min_size=1,
 ).map(str.strip)
-REMOTE_IDS = st.from_regex(WIRE_ID.replace("$", r"\Z"))
+REMOTE_IDS = st.from_regex(ID_PATTERN.replace("$", r"\Z"))
 
 
 @st.composite

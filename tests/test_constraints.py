@@ -11,9 +11,9 @@ from django.db.models import BaseConstraint
 
 from holds.models import Hold, State
 from inventory.models import Broker
-from tests.factories import TicketGroupFactory
-from tests.fixtures import FACTS, BringTo, Unchanged
-from tests.marketplace import Api
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import FACTS, BringTo, Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -61,7 +61,7 @@ REFUSED = {
     "event_unique": """
         INSERT INTO inventory_event (broker_id, name, venue, date, time, time_zone)
         SELECT broker_id, name, venue, date, time, time_zone FROM inventory_event""",
-    "hold_customer_by_hand": copy_of_hold(customer="Jane Doe"),
+    "hold_customer_of_staff": copy_of_hold(customer="Jane Doe"),
     "hold_expires_after_creation": copy_of_hold(expires_at="2000-01-01T00:00:00Z"),
     "hold_facts_fixed": "UPDATE holds_hold SET quantity = quantity",
     "hold_global_id_printable": copy_of_hold(global_id="a b"),
@@ -90,7 +90,7 @@ REFUSED = {
     ),
     "orderexception_public_id_unique": copy("holds_orderexception", order_id="o-9"),
     "orderexception_reason_known": "UPDATE holds_orderexception SET reason = 'bad luck'",
-    "orderexception_unique": copy("holds_orderexception"),
+    "orderexception_unique": copy("holds_orderexception", public_id="0123456789abcdef"),
     "ticketgroup_claims_within_quantity": "UPDATE inventory_ticketgroup SET held = quantity + 1",
     "ticketgroup_held_not_negative": "UPDATE inventory_ticketgroup SET held = -1",
     "ticketgroup_price_in_range": "UPDATE inventory_ticketgroup SET price = -0.01",

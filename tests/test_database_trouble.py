@@ -12,11 +12,11 @@ from psycopg import IsolationLevel
 from holds import claims
 from holds.models import Hold, OrderException
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.marketplace import Api
-from tests.programs import PATIENCE
-from tests.proxy import REFUSED, SWALLOWED, Proxy
-from tests.rivals import (
+from tests.support.factories import TicketGroupFactory
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE
+from tests.support.proxy import REFUSED, SWALLOWED, Proxy
+from tests.support.rivals import (
     Pause,
     Rivals,
     agrees,

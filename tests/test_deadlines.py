@@ -19,12 +19,12 @@ from holds.models import Hold
 from inventory import deadlines
 from inventory.database.base import Connection
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from tests.marketplace import Api
-from tests.programs import PATIENCE, wait_until
-from tests.proxy import LOST, UNANSWERED, Proxy
-from tests.rivals import Rivals, before, database_url, effects, outsider, waiting
-from tests.servers import Answer as WireAnswer
-from tests.servers import gunicorn
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE, wait_until
+from tests.support.proxy import LOST, UNANSWERED, Proxy
+from tests.support.rivals import Rivals, before, database_url, effects, outsider, waiting
+from tests.support.servers import Answer as WireAnswer
+from tests.support.servers import gunicorn
 from tests.test_database_trouble import told, with_option, with_settings
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from automator import cluster
+from automator.postgres import cluster
 from inventory.models import Broker
-from tests.fixtures import Unchanged
-from tests.programs import CHECKOUT, PATIENCE, Program, processes_in, wait_until
-from tests.rivals import database_url
+from tests.support.fixtures import Unchanged
+from tests.support.programs import CHECKOUT, PATIENCE, Program, processes_in, wait_until
+from tests.support.rivals import database_url
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,9 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
-from automator import audit, demo, demo_book
+from automator import audit
+from automator.demo import book
+from automator.demo import data as demo
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
@@ -270,8 +272,8 @@ def test_the_book_is_the_same_on_every_day_but_for_its_dates() -> None:
     books = [
         [
             {name: value for name, value in group.items() if name != "in_hand_on"}
-            for show in demo_book.SHOWS
-            for group in demo_book.groups(show, today)
+            for show in book.SHOWS
+            for group in book.groups(show, today)
         ]
         for today in (date(2026, 11, 23), date(2028, 2, 29))
     ]

@@ -11,10 +11,11 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 from pytest_django import Settings
 
-from automator import audit, demo
+from automator import audit
+from automator.demo import data as demo
 from holds.models import Hold, OrderException
 from inventory.models import Broker, TicketGroup
-from tests.programs import Program, wait_until
+from tests.support.programs import Program, wait_until
 
 PREPARE = """
 import sys, django
@@ -22,7 +23,7 @@ from pathlib import Path
 django.setup()
 from django.conf import settings
 from django.core.management.base import OutputWrapper
-from automator import demo
+from automator.demo import data as demo
 settings.DEMO_DIR = Path(sys.argv[1])
 demo.prepare(OutputWrapper(sys.stdout), "http://127.0.0.1:8000")
 """

@@ -15,10 +15,10 @@ from django.test import Client, override_settings
 from drf_spectacular.generators import SchemaGenerator
 
 from automator import docs
-from automator.problems import MEDIA_TYPE, PROBLEMS, Problem
+from automator.api.problems import MEDIA_TYPE, PROBLEMS, Problem
 from inventory.models import Broker
-from tests.factories import TicketGroupFactory
-from tests.marketplace import Api, checked
+from tests.support.factories import TicketGroupFactory
+from tests.support.marketplace import Api, checked
 
 PAGES = ("/docs/", "/docs/api/", "/docs/errors/busy/")
 
@@ -234,3 +234,15 @@ def test_production_serves_the_pages_with_files_named_by_their_content(
             for file in files:
                 assert re.search(r"\.[0-9a-f]{12}\.(css|js)$", file)
                 assert (tmp_path / file.removeprefix("/static/")).exists()
+
+
+def test_contract_names_every_code_and_every_call(client: Client) -> None:
+    page = client.get("/docs/contract/")
+
+    assert page.status_code == 200
+    text = page.content.decode()
+    for code in PROBLEMS:
+        assert f"<code>{code}</code>" in text, code
+    for path in ("/api/v1/holds", "/api/v1/holds/{global_id}/release", "/api/v1/invoices"):
+        assert path in text
+    assert 'href="/docs/contract/"' in client.get("/docs/").content.decode()

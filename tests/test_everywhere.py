@@ -8,14 +8,14 @@ from django.test import Client
 from pytest_django import Settings
 from rest_framework.views import APIView
 
-from automator import throttling
-from automator.problems import PROBLEMS
+from automator.api import throttling
+from automator.api.problems import PROBLEMS
 from holds import services
-from inventory.ledger import LedgerManager
 from inventory.models import TicketGroup
-from tests.factories import BrokerFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import CALLS, Api, ask, is_problem
+from inventory.models.ledger import LedgerManager
+from tests.support.factories import BrokerFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import CALLS, Api, ask, is_problem
 
 pytestmark = pytest.mark.django_db
 

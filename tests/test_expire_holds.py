@@ -18,12 +18,12 @@ from holds import sweep as sweep_module
 from holds.models import Hold
 from holds.sweep import Sweep
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.fixtures import BringTo, DatabaseClock, Unchanged
-from tests.marketplace import Api
-from tests.programs import PATIENCE, Program, wait_until
-from tests.proxy import Proxy
-from tests.rivals import Rivals, agrees, database_url, effects, outsider, somebody_locks
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.fixtures import BringTo, DatabaseClock, Unchanged
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE, Program, wait_until
+from tests.support.proxy import Proxy
+from tests.support.rivals import Rivals, agrees, database_url, effects, outsider, somebody_locks
 
 HOUR = 3600
 SWEEP = Caller("command expire_holds")

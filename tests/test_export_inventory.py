@@ -22,11 +22,11 @@ from inventory.models import Broker, Caller, StockType, TicketGroup
 from inventory.seats import SplitRule
 from invoices import services as invoices
 from invoices.models import Invoice
-from tests.exports import exported
-from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
-from tests.fixtures import BringTo, DatabaseClock
-from tests.marketplace import Api
-from tests.rivals import before, database_url
+from tests.support.exports import exported
+from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory
+from tests.support.fixtures import BringTo, DatabaseClock
+from tests.support.marketplace import Api
+from tests.support.rivals import before, database_url
 
 pytestmark = pytest.mark.django_db
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from inventory.imports import Import, ImportState
 from inventory.models import Broker, Event, StockType, TicketGroup
+from inventory.models.imports import Import, ImportState
 from inventory.seats import SplitRule
-from tests.exports import exported
-from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
-from tests.fixtures import Unchanged, books_balance
-from tests.marketplace import Api
+from tests.support.exports import exported
+from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory
+from tests.support.fixtures import Unchanged, books_balance
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

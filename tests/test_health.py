@@ -7,7 +7,7 @@ from django.db import connection
 from django.test import Client
 
 from automator import health
-from tests.servers import gunicorn
+from tests.support.servers import gunicorn
 
 SLASHES = ["", "/"]
 

@@ -6,9 +6,9 @@ import pytest
 
 from holds.models import Hold
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory, EventFactory, TicketGroupFactory
-from tests.fixtures import BringTo, DatabaseClock, Unchanged
-from tests.marketplace import Api
+from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory
+from tests.support.fixtures import BringTo, DatabaseClock, Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from inventory.models import TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import Api
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -12,13 +12,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from holds.imports import applying, checking
-from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Broker, Caller, Event, TicketGroup
-from tests.broken_books import FORMATS, HEADERS, ROWS, WHOLE, Sample
-from tests.factories import BrokerFactory
-from tests.fixtures import Unchanged, books_balance
-from tests.marketplace import Api
-from tests.spoilt_rows import IN_A_LINE, IN_A_ROW
+from inventory.models.imports import Import, ImportState, Verdict
+from tests.support.broken_books import FORMATS, HEADERS, ROWS, WHOLE, Sample
+from tests.support.factories import BrokerFactory
+from tests.support.fixtures import Unchanged, books_balance
+from tests.support.marketplace import Api
+from tests.support.spoilt_rows import IN_A_LINE, IN_A_ROW
 
 pytestmark = pytest.mark.django_db
 

@@ -4,11 +4,11 @@ import pytest
 
 from automator.audit import differences
 from holds.imports import applying
-from inventory.imports import ImportState
 from inventory.models import Broker, Event
-from tests.factories import EventFactory
-from tests.importing import CALLER, Book, line
-from tests.marketplace import Api
+from inventory.models.imports import ImportState
+from tests.support.factories import EventFactory
+from tests.support.importing import CALLER, Book, line
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -4,12 +4,12 @@ import pytest
 
 from automator.audit import differences
 from holds.imports import applying
-from inventory.imports import ImportState
+from inventory.models.imports import ImportState
 from invoices.models import Invoice
 from invoices.services import void
-from tests.fixtures import Unchanged
-from tests.importing import CALLER, Book, line
-from tests.marketplace import Api
+from tests.support.fixtures import Unchanged
+from tests.support.importing import CALLER, Book, line
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -11,12 +11,12 @@ from django.db import connection
 from automator.audit import differences
 from holds.imports import applying, checking
 from holds.models import Hold
-from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Broker, Caller, Event, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.fixtures import Unchanged
-from tests.importing import HEADER, Book, line
-from tests.marketplace import Api
+from inventory.models.imports import Import, ImportState, Verdict
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.fixtures import Unchanged
+from tests.support.importing import HEADER, Book, line
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -11,14 +11,14 @@ from automator.management.commands.import_inventory import moment
 from holds import services as holds
 from holds.imports import applying
 from inventory.book.dates import written_as_of
-from inventory.imports import Import, ImportState
 from inventory.models import Caller
+from inventory.models.imports import Import, ImportState
 from invoices import services as invoices
 from invoices.models import Invoice
-from tests.exports import exported
-from tests.fixtures import DatabaseClock, Unchanged
-from tests.importing import CALLER, HEADER, Book, line
-from tests.marketplace import Api
+from tests.support.exports import exported
+from tests.support.fixtures import DatabaseClock, Unchanged
+from tests.support.importing import CALLER, HEADER, Book, line
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -4,9 +4,9 @@ import pytest
 
 from automator.audit import differences
 from holds.imports import applying
-from tests.fixtures import Unchanged
-from tests.importing import CALLER, Book, line
-from tests.marketplace import Api
+from tests.support.fixtures import Unchanged
+from tests.support.importing import CALLER, Book, line
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

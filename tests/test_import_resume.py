@@ -9,13 +9,13 @@ from django.db import connection
 from automator.audit import differences
 from automator.management.commands.import_inventory import Command
 from holds.imports import applying, batches
-from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Event, LedgerEntry
-from tests.factories import EventFactory
-from tests.fixtures import Unchanged
-from tests.importing import CALLER, Book, line
-from tests.marketplace import Api
-from tests.rivals import before, outsider, somebody_locks
+from inventory.models.imports import Import, ImportState, Verdict
+from tests.support.factories import EventFactory
+from tests.support.fixtures import Unchanged
+from tests.support.importing import CALLER, Book, line
+from tests.support.marketplace import Api
+from tests.support.rivals import before, outsider, somebody_locks
 
 pytestmark = pytest.mark.django_db
 

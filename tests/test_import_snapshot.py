@@ -3,14 +3,14 @@
 import pytest
 
 from holds.imports import applying
-from inventory.imports import Import, ImportState, Verdict
 from inventory.models import TicketGroup
+from inventory.models.imports import Import, ImportState, Verdict
 from invoices.models import Invoice
 from invoices.services import void
-from tests.factories import EventFactory
-from tests.fixtures import Unchanged
-from tests.importing import CALLER, Book, line
-from tests.marketplace import Api
+from tests.support.factories import EventFactory
+from tests.support.fixtures import Unchanged
+from tests.support.importing import CALLER, Book, line
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -5,9 +5,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from inventory.models import LedgerEntry, TicketGroup
-from tests.fixtures import Unchanged
-from tests.importing import Book, line
-from tests.marketplace import Api
+from tests.support.fixtures import Unchanged
+from tests.support.importing import Book, line
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

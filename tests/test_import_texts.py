@@ -7,8 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from inventory.imports import Import, ImportState
-from tests.importing import HEADER, Book, line
+from inventory.models.imports import Import, ImportState
+from tests.support.importing import HEADER, Book, line
 
 pytestmark = pytest.mark.django_db
 

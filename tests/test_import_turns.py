@@ -10,13 +10,13 @@ from django.db import connection
 
 from automator.management.commands.import_inventory import Command
 from holds.imports import applying, batches
-from inventory.imports import Import, ImportState, Verdict
 from inventory.models import Event, LedgerEntry, TicketGroup
+from inventory.models.imports import Import, ImportState, Verdict
 from inventory.transactions import TIME_LIMITS
-from tests.factories import BrokerFactory
-from tests.fixtures import Unchanged
-from tests.importing import CALLER, Book, line
-from tests.rivals import Rivals, before, outsider
+from tests.support.factories import BrokerFactory
+from tests.support.fixtures import Unchanged
+from tests.support.importing import CALLER, Book, line
+from tests.support.rivals import Rivals, before, outsider
 
 pytestmark = pytest.mark.django_db
 

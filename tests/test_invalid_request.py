@@ -7,9 +7,9 @@ import pytest
 
 from holds.models import Hold
 from inventory.models import TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.fixtures import Unchanged
-from tests.marketplace import Api, ask, checked
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import Api, ask, checked
 
 pytestmark = pytest.mark.django_db
 

@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from holds.models import Hold, OrderException, Reason
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from invoices.by_hand import Sale, sell
 from invoices.models import Invoice
 from invoices.services import void
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
-from tests.test_hold_by_hand import CLERK, wanted
+from invoices.staff import Sale, sell
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
+from tests.test_staff_hold import CLERK, wanted
 
 pytestmark = pytest.mark.django_db
 

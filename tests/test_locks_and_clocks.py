@@ -13,11 +13,11 @@ from holds.models import Hold, OrderException
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup, TicketGroupManager
 from invoices import services as invoices
 from invoices.models import Invoice
-from tests.factories import TicketGroupFactory
-from tests.fixtures import DatabaseClock
-from tests.marketplace import Api
-from tests.programs import PATIENCE
-from tests.rivals import (
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import DatabaseClock
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE
+from tests.support.rivals import (
     Rivals,
     agrees,
     apis,
@@ -169,7 +169,7 @@ def test_claims_that_the_locking_statement_read_are_sold_twice(
 def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the statement that locks a group read its claims too, before it waits for the lock."""
     locking, from_row = TicketGroupManager._locking, TicketGroupManager._from_row
-    view, then = claims.view, threading.local()
+    view, then = claims.read_situation, threading.local()
     summed = (
         "(SELECT range_agg(positions) FROM holds_hold WHERE group_id = inventory_ticketgroup.id)"
     )
@@ -181,9 +181,9 @@ def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
         then.claimed = [range(part.lower, part.upper) for part in row[-1] or ()]
         return from_row(row[:-1])
 
-    def look(**of: Any) -> claims.View:
+    def look(**of: Any) -> claims.Situation:
         return view(**of)._replace(claimed=then.claimed)
 
     monkeypatch.setattr(TicketGroupManager, "_locking", staticmethod(with_claims))
     monkeypatch.setattr(TicketGroupManager, "_from_row", staticmethod(group_with_claims))
-    monkeypatch.setattr(claims, "view", look)
+    monkeypatch.setattr(claims, "read_situation", look)

@@ -11,10 +11,10 @@ from pytest_django import Settings
 
 from automator import login
 from automator.models import LoginAttempt, LoginOutcome, User
-from tests.factories import UserFactory
-from tests.fixtures import DatabaseClock
-from tests.rivals import Rivals
-from tests.staff import Staff, page_of
+from tests.support.factories import UserFactory
+from tests.support.fixtures import DatabaseClock
+from tests.support.rivals import Rivals
+from tests.support.staff import Staff, page_of
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer

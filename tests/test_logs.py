@@ -14,9 +14,9 @@ from django.test import Client
 from automator import logs
 from automator.models import ApiKey, ApiKeyQuerySet, User
 from inventory.models import Broker
-from tests.factories import TicketGroupFactory, UserFactory
-from tests.marketplace import Api
-from tests.servers import Server, gunicorn
+from tests.support.factories import TicketGroupFactory, UserFactory
+from tests.support.marketplace import Api
+from tests.support.servers import Server, gunicorn
 
 PASSWORD = "correct-horse-battery-staple"
 
@@ -132,7 +132,7 @@ class Written(io.StringIO):
 
 @pytest.fixture
 def stderr() -> Iterator[Written]:
-    names = ("", "automator.problems", "django.request", "django.security")
+    names = ("", "automator.api.problems", "django.request", "django.security")
     handlers = {
         handler
         for name in names

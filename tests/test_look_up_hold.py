@@ -5,9 +5,9 @@ import string
 import pytest
 
 from inventory.models import Broker, TicketGroup
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

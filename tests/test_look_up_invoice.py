@@ -3,9 +3,9 @@
 import pytest
 
 from inventory.models import Broker, TicketGroup
-from tests.factories import BrokerFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
+from tests.support.factories import BrokerFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

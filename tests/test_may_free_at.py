@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from holds import by_hand, claims
-from holds.by_hand import Wanted, new_global_id
+from holds import claims, staff
+from holds.staff import Wanted, new_global_id
 from inventory.models import Broker, Caller, Event, TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.fixtures import DatabaseClock, Unchanged
-from tests.marketplace import Api
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import DatabaseClock, Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -76,7 +76,7 @@ def test_sold_tickets_never_free(api: Api, minutes: TicketGroup) -> None:
 
 def test_holds_of_staff_count(api: Api, group: TicketGroup, database_clock: DatabaseClock) -> None:
     database_clock.stop(START)
-    by_hand.hold(
+    staff.hold(
         Wanted(new_global_id(), group.broker_id, group.id, 6),
         until=START + timedelta(days=2),
         unit_price=group.price,

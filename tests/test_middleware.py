@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from inventory.models import Broker
-from tests.factories import TicketGroupFactory, UserFactory
-from tests.marketplace import Api
+from tests.support.factories import TicketGroupFactory, UserFactory
+from tests.support.marketplace import Api
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 from pytest_django import DjangoDbBlocker
 
 from automator.management.commands import migrate
-from tests.rivals import database_url
+from tests.support.rivals import database_url
 
 OURS = ("automator", "invoices", "holds", "inventory")
 WHERE = ("host", "port", "user", "password", "dbname")

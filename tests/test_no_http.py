@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from automator.api.problems import MEDIA_TYPE, PROBLEMS
 from automator.models import ApiKey
-from automator.problems import MEDIA_TYPE, PROBLEMS
 from automator.worker import Worker
 from inventory.models import Broker, TicketGroup
-from tests.fixtures import Unchanged
-from tests.marketplace import PROBLEM
-from tests.servers import Answer, Server, gunicorn, parsed
+from tests.support.fixtures import Unchanged
+from tests.support.marketplace import PROBLEM
+from tests.support.servers import Answer, Server, gunicorn, parsed
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,15 +18,17 @@ from jsonschema import Draft202012Validator
 from schemathesis import Case, HookContext
 from schemathesis.specs.openapi.checks import ignored_auth
 
-from automator import docs, openapi
-from automator.problems import MEDIA_TYPE, PROBLEMS
+from automator import docs
+from automator.api import schema
+from automator.api.problems import MEDIA_TYPE, PROBLEMS
 from automator.wsgi import application
 from holds.views import HoldViewSet
 from inventory.errors import Refusal
-from inventory.models import WIRE_ID, Broker
+from inventory.limits import ID_PATTERN
+from inventory.models import Broker
 from invoices.views import InvoiceViewSet
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.marketplace import Api, is_problem
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.marketplace import Api, is_problem
 
 DOCUMENT = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
 SERVICE = schemathesis.openapi.from_dict(DOCUMENT)
@@ -244,7 +246,7 @@ def test_ids_in_paths_have_their_form_and_an_example() -> None:
     ids = [p for operation in operations() for p in operation["parameters"] if p["in"] == "path"]
 
     assert [parameter["name"] for parameter in ids] == ["global_id", "global_id", "order_id"]
-    assert {parameter["schema"]["pattern"] for parameter in ids} == {WIRE_ID}
+    assert {parameter["schema"]["pattern"] for parameter in ids} == {ID_PATTERN}
     assert {parameter["example"] for parameter in ids} == {GLOBAL_ID, ORDER_ID}
 
 
@@ -344,7 +346,7 @@ def test_link_gives_the_next_call_what_it_takes(
         before = calls[call]({})
         assert before.status_code in {200, 201}
     sent = {"hold": held, "invoice": sold}.get(operation)
-    link = openapi.LINKS[operation][name]
+    link = schema.LINKS[operation][name]
     taken = link.get("parameters") or link["requestBody"]
     if isinstance(taken, str):
         filled = value_of(taken, sent, before.json())
@@ -355,9 +357,7 @@ def test_link_gives_the_next_call_what_it_takes(
 
 
 def test_every_link_is_followed() -> None:
-    assert FOLLOWED.keys() == {
-        (call, name) for call in openapi.LINKS for name in openapi.LINKS[call]
-    }
+    assert FOLLOWED.keys() == {(call, name) for call in schema.LINKS for name in schema.LINKS[call]}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,9 +7,9 @@ import pytest
 from holds.models import Hold
 from holds.services import expire
 from inventory.models import Caller, LedgerEntry, TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.fixtures import BringTo, DatabaseClock, Unchanged
-from tests.marketplace import Api
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import BringTo, DatabaseClock, Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -16,11 +16,11 @@ from holds.models import Hold
 from inventory import transactions
 from inventory.models import Broker, Caller, TicketGroup
 from invoices import services as invoices
-from tests.factories import TicketGroupFactory
-from tests.fixtures import DatabaseClock
-from tests.history import TABLES, more_of, sales_of_two
-from tests.marketplace import Api
-from tests.rivals import agrees
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import DatabaseClock
+from tests.support.history import TABLES, more_of, sales_of_two
+from tests.support.marketplace import Api
+from tests.support.rivals import agrees
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from automator import cluster
-from automator.postgres import PORT, BusyError, Server, socket_folder
-from automator.processes import Account
-from tests.programs import Program, alive, wait_until
+from automator.postgres import cluster
+from automator.postgres.processes import Account
+from automator.postgres.server import PORT, BusyError, Server, socket_folder
+from tests.support.programs import Program, alive, wait_until
 
 # Holds a server until its input ends. The second argument is the user to become first.
 OWNER = """
 import sys, time
 from pathlib import Path
-from automator import processes
-from automator.postgres import Server
+from automator.postgres import processes
+from automator.postgres.server import Server
 if sys.argv[2:]:
     processes._become(processes.Account(int(sys.argv[2]), int(sys.argv[3])))
 print("starting", flush=True)
@@ -33,7 +33,7 @@ with Server(Path(sys.argv[1]), durable=False) as server:
 COMMAND = """
 import sys
 from pathlib import Path
-from automator.postgres import serving
+from automator.postgres.server import serving
 with serving(Path(sys.argv[1])):
     print("serving", flush=True)
     sys.stdin.read()
@@ -335,7 +335,7 @@ def test_programs_in_a_folder_closed_to_others_run_all_the_same(tmp_path: Path) 
 def test_the_first_of_several_signals_counts_and_the_others_do_not_disturb() -> None:
     script = """
 import os, signal
-from automator.processes import exit_on
+from automator.postgres.processes import exit_on
 exit_on(signal.SIGTERM, signal.SIGINT)
 try:
     os.kill(os.getpid(), signal.SIGTERM)
@@ -352,7 +352,7 @@ finally:
 def test_a_child_whose_parent_is_gone_already_ends_too() -> None:
     script = """
 import os, signal, time
-from automator.processes import end_with_parent
+from automator.postgres.processes import end_with_parent
 end_with_parent(signal.SIGTERM, os.getppid() + 1)
 time.sleep(60)
 """

@@ -13,10 +13,10 @@ from holds import claims
 from holds import services as holds
 from holds.models import Hold
 from inventory.models import Broker, Caller, TicketGroup
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.marketplace import Api
-from tests.programs import PATIENCE
-from tests.rivals import (
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE
+from tests.support.rivals import (
     Rivals,
     agrees,
     apis,

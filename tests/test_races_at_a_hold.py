@@ -10,11 +10,11 @@ from holds import claims
 from holds import services as holds
 from holds.models import Hold, OrderException
 from inventory.models import Broker, Caller, TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.fixtures import DatabaseClock
-from tests.marketplace import Api
-from tests.programs import PATIENCE
-from tests.rivals import (
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import DatabaseClock
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE
+from tests.support.rivals import (
     Pause,
     Rivals,
     agrees,
@@ -188,7 +188,7 @@ def test_after_a_release_of_an_unknown_id_its_hold_does_not_stand(
 ) -> None:
     both_decided = threading.Barrier(2, timeout=PATIENCE)
     first_is_done = threading.Event()
-    steps = {"hold": "claim", "release": "bury"}
+    steps = {"hold": "claim", "release": "record_early_release"}
     for call, function in steps.items():
 
         def meet(call: str = call) -> None:
@@ -224,7 +224,7 @@ def test_a_hold_that_comes_while_its_id_is_looked_for_is_found(
         if not looking.reached.is_set():
             looking()
 
-    before(monkeypatch, claims, "view", pause_the_first)
+    before(monkeypatch, claims, "read_situation", pause_the_first)
     calls: dict[str, Callable[[], Answer]] = {
         "release": lambda: api.release("g-1"),
         "invoice": lambda: api.invoice("o-1", "g-1"),
@@ -269,7 +269,7 @@ def test_without_a_unique_id_a_hold_stands_after_its_release(
 ) -> None:
     both_decided = threading.Barrier(2, timeout=PATIENCE)
     before(monkeypatch, claims, "claim", both_decided.wait)
-    before(monkeypatch, claims, "bury", both_decided.wait)
+    before(monkeypatch, claims, "record_early_release", both_decided.wait)
     holding, releasing = apis(broker, 2)
 
     answers = rivals.together(
@@ -289,7 +289,7 @@ def test_release_that_finds_its_hold_late_keeps_others_from_it(
         if not looking.reached.is_set():
             looking()
 
-    before(monkeypatch, claims, "view", pause_the_first)
+    before(monkeypatch, claims, "read_situation", pause_the_first)
     before(monkeypatch, claims, "change", changing)
     [other] = apis(api.broker, 1)
 

@@ -14,10 +14,10 @@ from django.apps import apps
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import BaseCommand
 
-from automator.problems import PROBLEMS
+from automator.api.problems import PROBLEMS
 from holds.serializers import HoldAnswer
 from invoices.serializers import InvoiceAnswer
-from tests.programs import Program
+from tests.support.programs import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -142,3 +142,25 @@ def test_its_answers_have_the_members_of_real_ones() -> None:
 def test_it_names_the_apps_from_the_top_down() -> None:
     assert "`automator → invoices → holds → inventory`" in README
     assert {app.name for app in apps.get_app_configs()} >= OURS
+
+
+def test_papers_name_files_and_functions_that_are_there() -> None:
+    papers = [ROOT / ".github" / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md")]
+    named = {
+        name for paper in papers for name in re.findall(r"`([\w./-]+/[\w./-]*)`", paper.read_text())
+    }
+    paths = {name for name in named if not name.startswith(("/", "postgresql:"))}
+
+    assert len(paths) > 25
+    for name in paths:
+        assert (ROOT / name).exists(), name
+
+
+def test_walks_of_the_architecture_name_functions_that_are_there() -> None:
+    text = " ".join((ROOT / ".github" / "ARCHITECTURE.md").read_text().split())
+    walks = re.findall(r"`([\w/]+\.py)` \(`([\w.]+)`\)", text)
+
+    assert len(walks) > 10
+    for path, name in walks:
+        source = (ROOT / path).read_text()
+        assert re.search(rf"(def|class) {name.split('.')[-1]}\b", source), (path, name)

@@ -7,9 +7,9 @@ from django.db import DEFAULT_DB_ALIAS, connection
 
 from holds.models import Hold, OrderException
 from inventory.models import Broker, LedgerEntry, TicketGroup
-from tests.factories import BrokerFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
+from tests.support.factories import BrokerFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from inventory.restock import Claim, Contradiction, restocked
+from inventory.stock_rules import Claim, Contradiction, restocked
 
 
 def becomes(

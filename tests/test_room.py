@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holds.room import Conditions, Held, Stock, allowed, to_free
+from holds.make_room import Conditions, Held, Stock, allowed, to_free
 from inventory.seats import SplitRule, allows
 
 searched = settings(deadline=None, max_examples=200)

@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 from holds.models import Hold
 from holds.seat_map import Part, seat_map
 from inventory.models import Broker, TicketGroup
-from tests.factories import TicketGroupFactory
-from tests.fixtures import BringTo, DatabaseClock
-from tests.marketplace import Api
-from tests.staff import Staff, page_of, plain
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import BringTo, DatabaseClock
+from tests.support.marketplace import Api
+from tests.support.staff import Staff, page_of, plain
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from django.db import connection
 
 from automator.environment import Environment
 from inventory.models import TicketGroup
-from tests.programs import CHECKOUT
+from tests.support.programs import CHECKOUT
 
 PRODUCTION = {
     "DATABASE_URL": "postgresql://automator:s3cret@db.example.com/automator",
@@ -258,7 +258,7 @@ def test_options_of_the_url_win_over_ours() -> None:
 def test_transactions_read_committed_whatever_the_role_says(group: TicketGroup) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_isolation = 'repeatable read'")
-        with TicketGroup.objects.locked("id = %s", group.id):
+        with TicketGroup.objects.locked_by_id(group.id):
             cursor.execute("SHOW transaction_isolation")
             assert cursor.fetchone() == ("read committed",)
         cursor.execute("RESET default_transaction_isolation")

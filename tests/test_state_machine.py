@@ -19,19 +19,19 @@ from hypothesis.stateful import (
 )
 
 from automator.audit import differences
-from holds import by_hand, claims
+from holds import claims, staff
 from holds import services as holds
-from holds.by_hand import Wanted, new_global_id
-from holds.models import BY_HAND, Hold, OrderException
+from holds.models import STAFF_PREFIX, Hold, OrderException
+from holds.staff import Wanted, new_global_id
 from inventory.errors import InsufficientTickets
 from inventory.models import Caller, TicketGroup
 from invoices import services as invoices
-from invoices.by_hand import Sale, sell, sell_held
 from invoices.models import Invoice
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.fixtures import DatabaseClock
-from tests.marketplace import Api
-from tests.model import Answer, Group, Model
+from invoices.staff import Sale, sell, sell_held
+from tests.support.contract_model import Answer, Group, Model
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.fixtures import DatabaseClock
+from tests.support.marketplace import Api
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Response
@@ -66,7 +66,7 @@ steps = st.builds(
         [
             *("hold", "hold_what_may_be_held", "hold_what_may_be_held", "hold_again"),
             *("invoice", "invoice", "invoice", "release", "void", "wait", "wait", "sweep"),
-            *("hold_by_hand", "sell_by_hand", "sell_what_is_held_by_hand", "void"),
+            *("hold_by_staff", "sell_by_staff", "sell_what_is_held_by_staff", "void"),
             *("hold_the_unknown", "take_off_sale_or_put_back", "hold_and_let_it_expire"),
         ]
     ),
@@ -157,10 +157,10 @@ class Marketplace(RuleBasedStateMachine):
             invoices.void(sale, reason="Buyer left", back_to_stock=not gone, caller=STAFF)
             self.model.void(global_id, gone=gone)
 
-    def hold_by_hand(self, step: Step) -> None:
+    def hold_by_staff(self, step: Step) -> None:
         def hold(asked: Wanted) -> Hold:
             lifetime = timedelta(seconds=self.broker.hold_lifetime)
-            return by_hand.hold(
+            return staff.hold(
                 asked,
                 until=claims.clock() + lifetime,
                 unit_price=Decimal(40),
@@ -168,22 +168,22 @@ class Marketplace(RuleBasedStateMachine):
                 caller=STAFF,
             ).hold
 
-        self.by_hand(step, hold)
+        self.by_staff(step, hold)
 
-    def sell_by_hand(self, step: Step) -> None:
-        global_id = self.by_hand(step, lambda asked: sell(asked, SALE, caller=STAFF).invoice.hold)
+    def sell_by_staff(self, step: Step) -> None:
+        global_id = self.by_staff(step, lambda asked: sell(asked, SALE, caller=STAFF).invoice.hold)
         if global_id:
             self.model.holds[global_id].state = "invoiced"
             self.model.holds[global_id].order = SALE.reference
 
-    def sell_what_is_held_by_hand(self, step: Step) -> None:
+    def sell_what_is_held_by_staff(self, step: Step) -> None:
         for global_id, hold in self.model.holds.items():
-            if global_id.startswith(BY_HAND) and hold.state == "held":
+            if global_id.startswith(STAFF_PREFIX) and hold.state == "held":
                 sell_held(broker_id=self.broker.id, global_id=global_id, sale=SALE, caller=STAFF)
                 hold.state, hold.order = "invoiced", SALE.reference
                 break
 
-    def by_hand(self, step: Step, take: Callable[[Wanted], Hold]) -> str:
+    def by_staff(self, step: Step, take: Callable[[Wanted], Hold]) -> str:
         """The global id under which staff get what the model says; empty where they do not."""
         group = self.groups[step.remote_id]
         asked = Wanted(new_global_id(), self.broker.id, group.id, step.quantity)

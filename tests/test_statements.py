@@ -12,8 +12,8 @@ from django.db import close_old_connections, connection
 from psycopg.pq import Trace
 
 from inventory.models import TicketGroup
-from tests.fixtures import BringTo, DatabaseClock
-from tests.marketplace import Api
+from tests.support.fixtures import BringTo, DatabaseClock
+from tests.support.marketplace import Api
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

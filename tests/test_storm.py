@@ -16,9 +16,9 @@ from holds import services as holds
 from holds.models import Hold
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
 from inventory.transactions import OutcomeUnknown
-from tests.factories import BrokerFactory, TicketGroupFactory
-from tests.marketplace import Api
-from tests.rivals import Rivals, outsider
+from tests.support.factories import BrokerFactory, TicketGroupFactory
+from tests.support.marketplace import Api
+from tests.support.rivals import Rivals, outsider
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

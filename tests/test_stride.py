@@ -1,25 +1,23 @@
 """How far apart the seats of a row are: decided when a group is stocked, and kept from then on."""
 
 from datetime import timedelta
-from importlib import import_module
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
-from holds import by_hand
-from holds.by_hand import Wanted, new_global_id
+from holds import staff
+from holds.staff import Wanted, new_global_id
 from inventory import services
 from inventory.models import Broker, TicketGroup
 from invoices.models import Invoice
 from invoices.services import void
-from tests.factories import TicketGroupFactory
-from tests.fixtures import BringTo
-from tests.importing import Book, line
-from tests.marketplace import Api
-from tests.rivals import agrees
-from tests.staff import Staff, page_of
-from tests.test_hold_by_hand import CLERK
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import BringTo
+from tests.support.importing import Book, line
+from tests.support.marketplace import Api
+from tests.support.rivals import agrees
+from tests.support.staff import Staff, page_of
+from tests.test_staff_hold import CLERK
 
 pytestmark = pytest.mark.django_db
 
@@ -105,7 +103,7 @@ def test_later_book_does_the_same_to_a_group_with_claims(
     book.imported(line("r-1", before, len(before.split(","))))
     group = book.group("r-1")
     seat = next(seat for seat in group.seats if seat in after.split(","))
-    by_hand.hold(
+    staff.hold(
         Wanted(new_global_id(), group.broker_id, group.id, 1, (seat,)),
         until=timezone.now() + timedelta(days=1),
         unit_price=group.price,
@@ -167,16 +165,3 @@ def test_every_other_seat_of_odd_and_even_numbers_is_refused(staff: Staff, broke
 
     assert "Odd and even numbers are listed" in answer.content.decode()
     assert stride(group) == 1
-
-
-def test_migration_decides_it_from_the_seats_that_are_there(broker: Broker) -> None:
-    lists = [["7", "8"], ["7", "9"], ["A10", "A12"], ["7"], ["A", "B"], ["7", "aisle"], []]
-    groups = [
-        TicketGroupFactory(broker=broker, seats=seats, quantity=len(seats) or 3) for seats in lists
-    ]
-    TicketGroup.objects.update(stride=None)
-    migration = import_module("inventory.migrations.0006_stride")
-    with connection.cursor() as cursor:
-        cursor.execute(migration.KNOWN.format(table="inventory_ticketgroup"))
-
-    assert [stride(group) for group in groups] == [1, 2, 2, None, None, None, None]

@@ -12,10 +12,10 @@ from holds import claims
 from holds import services as holds
 from inventory.models import Caller, TicketGroup
 from inventory.transactions import TIME_LIMITS, short_transaction
-from tests.fixtures import BringTo
-from tests.marketplace import Api
-from tests.programs import PATIENCE, Program
-from tests.rivals import Rivals, before, database_url
+from tests.support.fixtures import BringTo
+from tests.support.marketplace import Api
+from tests.support.programs import PATIENCE, Program
+from tests.support.rivals import Rivals, before, database_url
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,7 +41,7 @@ def shown(cursor: Any, name: str) -> str:
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What was in force in the transactions of calls, when they looked at their group."""
     limits: list[dict[str, str]] = []
-    for look in ("view", "clock"):
+    for look in ("read_situation", "clock"):
         before(monkeypatch, claims, look, lambda: limits.append(in_force()))
     return limits
 

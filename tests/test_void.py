@@ -9,11 +9,11 @@ from holds.models import Hold, OrderException
 from inventory.models import Broker, LedgerEntry, TicketGroup
 from invoices.models import Invoice, Void
 from invoices.services import void
-from tests.damage import UNPROTECTED
-from tests.factories import TicketGroupFactory
-from tests.fixtures import BringTo, Unchanged
-from tests.marketplace import Api
-from tests.test_hold_by_hand import CLERK
+from tests.support.damage import UNPROTECTED
+from tests.support.factories import TicketGroupFactory
+from tests.support.fixtures import BringTo, Unchanged
+from tests.support.marketplace import Api
+from tests.test_staff_hold import CLERK
 
 pytestmark = pytest.mark.django_db
 

@@ -9,11 +9,11 @@ from pytest_django import Settings
 
 from automator.models import ApiKey
 from inventory.models import TicketGroup
-from tests.factories import UserFactory
-from tests.fixtures import DatabaseClock, Unchanged
-from tests.marketplace import CALLS, Api, ask, checked, is_problem
-from tests.programs import PATIENCE
-from tests.rivals import Rivals, outsider
+from tests.support.factories import UserFactory
+from tests.support.fixtures import DatabaseClock, Unchanged
+from tests.support.marketplace import CALLS, Api, ask, checked, is_problem
+from tests.support.programs import PATIENCE
+from tests.support.rivals import Rivals, outsider
 
 pytestmark = pytest.mark.django_db
 

@@ -13,8 +13,8 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 from pytest_django import DjangoDbBlocker
 
-from tests.programs import CHECKOUT
-from tests.rivals import database_url
+from tests.support.programs import CHECKOUT
+from tests.support.rivals import database_url
 from tests.test_settings import PRODUCTION
 
 COMMANDS = [

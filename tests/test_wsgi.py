@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from automator.json_body import MOST_BYTES
+from automator.api.parsers import MOST_BYTES
 from automator.models import ApiKey
 from holds.models import Hold
 from inventory.models import Broker, TicketGroup
-from tests.fixtures import Unchanged
-from tests.rivals import Rivals, somebody_locks, until_waiting
-from tests.servers import Server, gunicorn
+from tests.support.fixtures import Unchanged
+from tests.support.rivals import Rivals, somebody_locks, until_waiting
+from tests.support.servers import Server, gunicorn
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PRODUCTION = {"DEMO": "0", "SECRET_KEY": "not-weak-" * 6, "ALLOWED_HOSTS": "127.0.0.1,localhost"}

@@ -1,3 +1,4 @@
 """Holds, exceptions, imports, and ticket groups with what is claimed of them, in the admin."""
 
-from holds.admin import exceptions, groups, holds, imports  # noqa: F401  they register their pages
+# ruff: noqa: F401  importing registers the pages
+from holds.admin import holds, imports, order_exceptions, ticket_groups

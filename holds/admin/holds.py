@@ -13,14 +13,15 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from holds import services
-from holds.admin.by_hand import hold_page
-from holds.models import BY_HAND, Hold, OrderException, State
+from holds.admin.staff_pages import hold_page
+from holds.models import STAFF_PREFIX, Hold, OrderException, State
 from inventory import seat_text
 from inventory.admin.confirmation import asked_first
-from inventory.admin.shown import event_in_two_lines, label, link_to_group, money, span
+from inventory.admin.formatting import event_in_two_lines, label, link_to_group, span
 from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
 from inventory.models import LedgerEntry
+from inventory.prices import money
 
 
 def place_in_two_lines(hold: Hold) -> str:
@@ -44,12 +45,12 @@ class MakerFilter(admin.SimpleListFilter):
         return [("marketplace", "Marketplace"), ("staff", "Staff, by hand")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        by_hand = Q((f"{self.global_id_lookup}__startswith", BY_HAND))
+        by_staff = Q((f"{self.global_id_lookup}__startswith", STAFF_PREFIX))
         match self.value():
             case "staff":
-                return queryset.filter(by_hand)
+                return queryset.filter(by_staff)
             case "marketplace":
-                return queryset.exclude(by_hand)
+                return queryset.exclude(by_staff)
         return queryset
 
 
@@ -88,13 +89,13 @@ class HoldAdmin(OwnRowsAdmin):
     def get_urls(self) -> list[Any]:
         hold = self.admin_site.admin_view(partial(hold_page, self))
         return [
-            path("by-hand/<int:group_id>/", hold, name="holds_hold_by_hand"),
+            path("by-hand/<int:group_id>/", hold, name="holds_hold_by_staff"),
             *super().get_urls(),
         ]
 
     def get_fields(self, request: HttpRequest, obj: Hold | None = None) -> Any:
-        by_hand = ("customer", "note") if obj and obj.by_hand else ()
-        return (*self.fields, *by_hand)
+        by_staff = ("customer", "note") if obj and obj.by_staff else ()
+        return (*self.fields, *by_staff)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The clock that the filters go by.
@@ -107,7 +108,7 @@ class HoldAdmin(OwnRowsAdmin):
         hold: Hold = context["original"]
         context |= {
             "may_release": hold.state == State.HELD,
-            "may_sell": hold.by_hand and hold.state == State.HELD,
+            "may_sell": hold.by_staff and hold.state == State.HELD,
             "invoice": getattr(hold, "invoice", None),
             "exceptions": OrderException.objects.filter(
                 broker_id=hold.broker_id, global_id=hold.global_id
@@ -143,7 +144,7 @@ class HoldAdmin(OwnRowsAdmin):
 
     @admin.display(description="global id", ordering="global_id")
     def held_for(self, hold: Hold) -> str:
-        if not hold.by_hand:
+        if not hold.by_staff:
             return hold.global_id
         return format_html(
             '{}<br><span class="quiet">by hand</span>', hold.customer or "No customer named"

@@ -27,12 +27,12 @@ from django.views.decorators.http import require_POST, require_safe
 
 from holds.admin.upload_form import FORMAT_NAMES, UploadForm
 from holds.imports import applying, checking, preview
-from holds.imports.refused import refused_rows
-from holds.imports.turns import BookBusy
-from inventory.admin.shown import label
+from holds.imports.locks import BookBusy
+from holds.imports.refused_rows import refused_rows
+from inventory.admin.formatting import label
 from inventory.admin.tenancy import OwnRowsAdmin, caller, only_broker
-from inventory.imports import Import, ImportState, Verdict
-from inventory.transactions import TROUBLE
+from inventory.models.imports import Import, ImportState, Verdict
+from inventory.transactions import DATABASE_UNAVAILABLE
 
 # How long a request goes on applying; a browser, and a proxy, wait longer.
 SECONDS = 2.0
@@ -84,17 +84,17 @@ class ImportAdmin(OwnRowsAdmin):
                 return HttpResponseRedirect(_page_of(self._checked(request, form)))
             except BookBusy as error:
                 form.add_error(None, str(error))
-            except TROUBLE:
+            except DATABASE_UNAVAILABLE:
                 form.add_error(None, "The database is busy. Nothing has changed: upload it again.")
         context = self._context(request, title="Import a book", form=form)
         return TemplateResponse(request, "admin/inventory/import/upload.html", context)
 
     def _checked(self, request: HttpRequest, form: UploadForm) -> Import:
-        book = checking.check(**form.answers(), asked_by=caller(request).name)
-        self.log_addition(request, book, "Uploaded.")
-        if book.state == ImportState.CHECKED and not book.to_apply and not book.events:
-            applying.apply(book, caller=caller(request))  # nothing, and so nothing to ask
-        return book
+        job = checking.check(**form.answers(), asked_by=caller(request).name)
+        self.log_addition(request, job, "Uploaded.")
+        if job.state == ImportState.CHECKED and not job.to_apply and not job.events:
+            applying.apply(job, caller=caller(request))  # nothing, and so nothing to ask
+        return job
 
     def change_view(
         self,
@@ -104,92 +104,92 @@ class ImportAdmin(OwnRowsAdmin):
         extra_context: Any = None,
     ) -> HttpResponse:
         """What an import says, how far it is, and what can be done with it."""
-        book = self.get_object(request, object_id)
-        if not self.has_view_permission(request, book):
+        job = self.get_object(request, object_id)
+        if not self.has_view_permission(request, job):
             raise PermissionDenied
-        if book is None:
+        if job is None:
             missing: HttpResponse = self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined]
                 request, self.opts, object_id
             )
             return missing
-        context = self._context(request, title=book.file_name, book=book, original=book)
+        context = self._context(request, title=job.file_name, job=job, original=job)
         context |= {
-            "state": self.standing(book),
-            "format": FORMAT_NAMES.get(book.format, book.format),
-            "picture": preview.picture(book),
-            "rows": _counted(book.rows_read, "row"),
-            "groups": _counted(book.to_apply, "ticket group"),
-            "applied": f"{book.applied:,}",
-            "to_apply": f"{book.to_apply:,}",
+            "state": self.standing(job),
+            "format": FORMAT_NAMES.get(job.format, job.format),
+            "picture": preview.picture(job),
+            "rows": _counted(job.rows_read, "row"),
+            "groups": _counted(job.to_apply, "ticket group"),
+            "applied": f"{job.applied:,}",
+            "to_apply": f"{job.to_apply:,}",
             "first": preview.FIRST,
-            "same_file": checking.same_file(book),
-            "refused_rows": preview.first_rows(book, Verdict.REFUSED),
+            "same_file": checking.same_file(job),
+            "refused_rows": preview.first_rows(job, Verdict.REFUSED),
             # Only where the person has just said that it shall be applied.
             "goes_on": "goes-on" in request.GET,
         }
         context["linked"] = ["refused"]
-        if book.state in WAITING:
+        if job.state in WAITING:
             context |= {
                 "linked": ["new", "changed", "vanished", "refused"],
-                "changed": preview.changed(book),
-                "new": preview.new(book),
-                "vanished": preview.vanished(book),
+                "changed": preview.changed(job),
+                "new": preview.new(job),
+                "vanished": preview.vanished(job),
             }
         return TemplateResponse(request, "admin/inventory/import/page.html", context)
 
     @method_decorator(require_POST)
     def apply_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Apply for a while; the page shows how far that is, and goes on from there."""
-        book = self._own(request, pk)
-        before = book.state
+        job = self._own(request, pk)
+        before = job.state
         try:
             if "confirmed" in request.POST:
-                applying.confirm(book)
-            applying.apply(book, caller=caller(request), seconds=SECONDS)
-        except TROUBLE:
+                applying.confirm(job)
+            applying.apply(job, caller=caller(request), seconds=SECONDS)
+        except DATABASE_UNAVAILABLE:
             self.message_user(
                 request,
                 "The database is busy just now. What was applied stays so: go on in a moment.",
                 messages.WARNING,
             )
-            return HttpResponseRedirect(_page_of(book))
-        if before in WAITING and book.state in {ImportState.APPLYING, ImportState.DONE}:
-            self.log_change(request, book, "Applied.")
-        elif book.state == ImportState.CHECKED:
+            return HttpResponseRedirect(_page_of(job))
+        if before in WAITING and job.state in {ImportState.APPLYING, ImportState.DONE}:
+            self.log_change(request, job, "Applied.")
+        elif job.state == ImportState.CHECKED:
             self.message_user(request, TAKEN, messages.WARNING)
-        query = "?goes-on" if book.state == ImportState.APPLYING else ""
-        return HttpResponseRedirect(_page_of(book) + query)
+        query = "?goes-on" if job.state == ImportState.APPLYING else ""
+        return HttpResponseRedirect(_page_of(job) + query)
 
     @method_decorator(require_POST)
     def discard_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """End an import that waits, with nothing applied."""
-        book = self._own(request, pk)
+        job = self._own(request, pk)
         try:
-            if book.state in WAITING:
-                applying.drop(book)
-                if book.state in {ImportState.DRY_RUN, ImportState.REFUSED}:
-                    self.log_change(request, book, "Discarded.")
-        except TROUBLE:
+            if job.state in WAITING:
+                applying.drop(job)
+                if job.state in {ImportState.DRY_RUN, ImportState.REFUSED}:
+                    self.log_change(request, job, "Discarded.")
+        except DATABASE_UNAVAILABLE:
             self.message_user(request, "The database is busy: try it again.", messages.WARNING)
-        return HttpResponseRedirect(_page_of(book))
+        return HttpResponseRedirect(_page_of(job))
 
     @method_decorator(require_safe)
     def refused_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """The refused rows as a file to correct."""
-        book = self._own(request, pk)
+        job = self._own(request, pk)
         return StreamingHttpResponse(
-            refused_rows(book),
+            refused_rows(job),
             content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="refused-rows-{book.pk}.csv"'},
+            headers={"Content-Disposition": f'attachment; filename="refused-rows-{job.pk}.csv"'},
         )
 
     def _own(self, request: HttpRequest, pk: int) -> Import:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        book: Import | None = self.get_object(request, str(pk))
-        if book is None:
+        job: Import | None = self.get_object(request, str(pk))
+        if job is None:
             raise Http404
-        return book
+        return job
 
     def _context(self, request: HttpRequest, **more: Any) -> dict[str, Any]:
         return {
@@ -200,22 +200,22 @@ class ImportAdmin(OwnRowsAdmin):
         }
 
     @admin.display(description="when and who", ordering="started_at")
-    def when_and_who(self, book: Import) -> SafeString:
-        when = date_format(localtime(book.started_at), "DATETIME_FORMAT")
-        return format_html('{}<br><span class="quiet">{}</span>', when, book.asked_by)
+    def when_and_who(self, job: Import) -> SafeString:
+        when = date_format(localtime(job.started_at), "DATETIME_FORMAT")
+        return format_html('{}<br><span class="quiet">{}</span>', when, job.asked_by)
 
     @admin.display(description="state", ordering="state")
-    def standing(self, book: Import) -> SafeString:
-        return label(book.state, book.get_state_display())
+    def standing(self, job: Import) -> SafeString:
+        return label(job.state, job.get_state_display())
 
     @admin.display(description="rows")
-    def rows_read(self, book: Import) -> int:
-        return book.rows_read
+    def rows_read(self, job: Import) -> int:
+        return job.rows_read
 
 
 def _counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
-def _page_of(book: Import) -> str:
-    return reverse("admin:inventory_import_change", args=[book.pk])
+def _page_of(job: Import) -> str:
+    return reverse("admin:inventory_import_change", args=[job.pk])

@@ -6,8 +6,8 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
 from inventory.book import FORMATS
-from inventory.imports import Quantities
 from inventory.models import Broker
+from inventory.models.imports import Quantities
 
 # What the README's proxy lets through, and more than a million rows.
 MOST_BYTES = 100 * 1024 * 1024

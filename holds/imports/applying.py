@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from holds.imports.batches import add_new, change, unlist
 from holds.imports.checking import no_progress
+from holds.imports.locks import turn
 from holds.imports.staging import Progress
-from holds.imports.turns import turn
 from inventory.event_match import Listed, announce, could_be, new, says_more
-from inventory.imports import Import, ImportRow, ImportState
 from inventory.models import Caller, Event
+from inventory.models.imports import Import, ImportRow, ImportState
 
 # Seconds between two tries while calls keep every group locked that is left, or the check of a
 # newer book lets nobody in; and how many tries.
@@ -27,7 +27,7 @@ _GONE = (
 
 
 def apply(
-    book: Import, *, caller: Caller, seconds: float | None = None, progress: Progress = no_progress
+    job: Import, *, caller: Caller, seconds: float | None = None, progress: Progress = no_progress
 ) -> Import:
     """Apply what is left of a checked import; stop after `seconds` where they are given.
 
@@ -38,72 +38,72 @@ def apply(
     """
     end = None if seconds is None else time.monotonic() + seconds
     tries = 0
-    while book.state in _BEGUN and tries < _TRIES:
-        before = _settled(book)
-        if book.state == ImportState.CHECKED:
-            _begin(book)
-        for _ in _round(book, caller, end):
-            progress("applying", book.applied, book.to_apply)
+    while job.state in _BEGUN and tries < _TRIES:
+        before = _settled(job)
+        if job.state == ImportState.CHECKED:
+            _begin(job)
+        for _ in _round(job, caller, end):
+            progress("applying", job.applied, job.to_apply)
         if end is not None and time.monotonic() > end:
             break
-        if _settled(book) > before:
+        if _settled(job) > before:
             tries = 0
-        elif not _finished(book):
+        elif not _finished(job):
             tries += 1
             time.sleep(_PAUSE)
-    return book
+    return job
 
 
-def _settled(book: Import) -> int:
+def _settled(job: Import) -> int:
     """How many rows are applied or refused, by whomever."""
-    return book.applied + book.refused
+    return job.applied + job.refused
 
 
-def confirm(book: Import) -> None:
+def confirm(job: Import) -> None:
     """Say yes to an import that waits for it; any other stays as it is."""
-    with turn(book, wait=True) as state:
+    with turn(job, wait=True) as state:
         if state == ImportState.CONFIRM:
-            _save(book, state=ImportState.CHECKED, problem="")
-    book.refresh_from_db()
+            _save(job, state=ImportState.CHECKED, problem="")
+    job.refresh_from_db()
 
 
-def drop(book: Import) -> None:
+def drop(job: Import) -> None:
     """End an import that was not begun; only what was refused is kept of its rows.
 
     One that waited for a yes is refused with its reason, any other was a dry run.
     """
-    with turn(book, wait=True) as state:
+    with turn(job, wait=True) as state:
         if state == ImportState.CONFIRM:
-            _end(book, ImportState.REFUSED)
+            _end(job, ImportState.REFUSED)
         elif state == ImportState.CHECKED:
-            _end(book, ImportState.DRY_RUN)
-    book.refresh_from_db()
+            _end(job, ImportState.DRY_RUN)
+    job.refresh_from_db()
 
 
-def _begin(book: Import) -> None:
+def _begin(job: Import) -> None:
     """Write the events that are new or announced, once."""
     try:
-        _open(book)
+        _open(job)
     except IntegrityError as error:
         if "event_unique" not in str(error):
             raise
-        _open(book)  # somebody has added the same event meanwhile: now it is found
-    book.refresh_from_db()
+        _open(job)  # somebody has added the same event meanwhile: now it is found
+    job.refresh_from_db()
 
 
-def _open(book: Import) -> None:
-    with turn(book) as state:
+def _open(job: Import) -> None:
+    with turn(job) as state:
         if state == ImportState.CHECKED:
-            _make_events(book)
-            _save(book, state=ImportState.APPLYING)
+            _make_events(job)
+            _save(job, state=ImportState.APPLYING)
 
 
-def _make_events(book: Import) -> None:
+def _make_events(job: Import) -> None:
     """Write events under the ids that the rows have for them; others if they are there by now."""
-    stored = list(Event.objects.filter(broker=book.broker))
+    stored = list(Event.objects.filter(broker=job.broker))
     exact = {Listed(each.name, each.venue, each.date, each.time): each for each in stored}
     known = {each.pk: each for each in stored}
-    for name, venue, day, start, number in book.events:
+    for name, venue, day, start, number in job.events:
         one = Listed(
             name,
             venue,
@@ -114,7 +114,7 @@ def _make_events(book: Import) -> None:
         if event and not could_be(one, event):
             event = None  # somebody has given it another date, or name
         if not event:
-            event = new(one, book.broker)
+            event = new(one, job.broker)
             event.pk = None if number in known else number
             event.save(force_insert=True)
         elif says_more(one, event):
@@ -122,41 +122,39 @@ def _make_events(book: Import) -> None:
             event.save(update_fields=["date", "time"])
         known[number] = event
         if event.pk != number:
-            book.rows.filter(event_id=number, date=one.date, time=one.time).update(
-                event_id=event.pk
-            )
+            job.rows.filter(event_id=number, date=one.date, time=one.time).update(event_id=event.pk)
 
 
-def _round(book: Import, caller: Caller, end: float | None) -> Iterator[None]:
+def _round(job: Import, caller: Caller, end: float | None) -> Iterator[None]:
     """Go once through all rows that are left, and stop after each batch."""
     for batch in (add_new, change, unlist):
         after: int | None = 0
         while after is not None and (end is None or time.monotonic() <= end):
-            with turn(book) as state:
+            with turn(job) as state:
                 going = state == ImportState.APPLYING
-                after = batch(book, after, caller) if going else None
-            book.refresh_from_db()
+                after = batch(job, after, caller) if going else None
+            job.refresh_from_db()
             yield
 
 
-def _finished(book: Import) -> bool:
+def _finished(job: Import) -> bool:
     """End an import that has no rows left; say if it has ended."""
-    with turn(book) as state:
-        if state == ImportState.APPLYING and not ImportRow.objects.pending(book).exists():
-            book.refresh_from_db()
-            if book.applied == book.to_apply:
-                _end(book, ImportState.DONE)
+    with turn(job) as state:
+        if state == ImportState.APPLYING and not ImportRow.objects.pending(job).exists():
+            job.refresh_from_db()
+            if job.applied == job.to_apply:
+                _end(job, ImportState.DONE)
             else:
-                problem = _GONE.format(applied=book.applied, to_apply=book.to_apply)
-                _end(book, ImportState.LOST, problem=problem)
-    book.refresh_from_db()
-    return book.state not in _BEGUN
+                problem = _GONE.format(applied=job.applied, to_apply=job.to_apply)
+                _end(job, ImportState.LOST, problem=problem)
+    job.refresh_from_db()
+    return job.state not in _BEGUN
 
 
-def _end(book: Import, state: ImportState, **more: str) -> None:
-    ImportRow.objects.pending(book).delete()
-    _save(book, state=state, finished_at=timezone.now(), **more)
+def _end(job: Import, state: ImportState, **more: str) -> None:
+    ImportRow.objects.pending(job).delete()
+    _save(job, state=state, finished_at=timezone.now(), **more)
 
 
-def _save(book: Import, **facts: object) -> None:
-    Import.objects.filter(id=book.id).update(**facts)
+def _save(job: Import, **facts: object) -> None:
+    Import.objects.filter(id=job.id).update(**facts)

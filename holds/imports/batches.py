@@ -4,18 +4,16 @@ A row is deleted by the batch that applies it, so that what is there is what is 
 begins behind a row, and returns the last that it looked at: None where there are no more.
 """
 
-from collections.abc import Iterable
-
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from holds.claims import clock
 from holds.imports import rules
 from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free
-from holds.stock import restock
-from inventory.imports import Import, Verdict
+from holds.restock import restock
 from inventory.models import Caller, TicketGroup
-from inventory.restock import Contradiction
+from inventory.models.imports import Import, Verdict
+from inventory.stock_rules import Contradiction
 
 # Rows a transaction: of new groups, which nobody calls for yet, and of groups that are locked.
 NEW_AT_ONCE = 2000
@@ -36,28 +34,28 @@ class _TakenError(Exception):
     """Another group has the remote id of a row."""
 
 
-def add_new(book: Import, after: int, caller: Caller) -> int | None:
+def add_new(job: Import, after: int, caller: Caller) -> int | None:
     """Stock a batch of groups that the broker does not have yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), max(id) FROM (SELECT id FROM inventory_importrow"
-            " WHERE book_id = %s AND verdict = 'new' AND id > %s ORDER BY id LIMIT %s) batch",
-            (book.id, after, NEW_AT_ONCE),
+            " WHERE job_id = %s AND verdict = 'new' AND id > %s ORDER BY id LIMIT %s) batch",
+            (job.id, after, NEW_AT_ONCE),
         )
         count, last = cursor.fetchone()
     if not count:
         return None
     try:
         with transaction.atomic():
-            _stock(book, after, last, count, caller)
+            _stock(job, after, last, count, caller)
     except _TakenError:
-        _refuse_taken(book, after, last)
+        _refuse_taken(job, after, last)
         return after
-    _note(book, applied=count, refused=0, of="new")
+    _note(job, applied=count, refused=0, of="new")
     return int(last)
 
 
-def _stock(book: Import, after: int, last: int, count: int, caller: Caller) -> None:
+def _stock(job: Import, after: int, last: int, count: int, caller: Caller) -> None:
     """Make the groups of the `count` rows `after` one until the `last`, or raise _TakenError."""
     columns = ", ".join(("remote_id", "event_id", "seats", "stride", "quantity", *ALWAYS))
     optional = {name: _default(name) for name in OPTIONAL}
@@ -66,7 +64,7 @@ def _stock(book: Import, after: int, last: int, count: int, caller: Caller) -> N
             f"""
             WITH batch AS (
                 DELETE FROM inventory_importrow
-                WHERE book_id = %s AND verdict = 'new' AND id > %s AND id <= %s RETURNING *),
+                WHERE job_id = %s AND verdict = 'new' AND id > %s AND id <= %s RETURNING *),
             made AS (
                 INSERT INTO inventory_ticketgroup (broker_id, {columns}, {", ".join(optional)},
                     listed, held, sold, entries)
@@ -83,21 +81,21 @@ def _stock(book: Import, after: int, last: int, count: int, caller: Caller) -> N
                 FROM made)
             SELECT count(*) FROM made
             """,  # noqa: S608  column names only
-            (book.id, after, last, book.broker_id, caller.name, caller.request_id),
+            (job.id, after, last, job.broker_id, caller.name, caller.request_id),
         )
         if cursor.fetchone()[0] < count:
             raise _TakenError
 
 
-def _refuse_taken(book: Import, after: int, last: int) -> None:
+def _refuse_taken(job: Import, after: int, last: int) -> None:
     """Refuse the rows whose remote id a group of the broker has by now."""
-    there = TicketGroup.objects.filter(broker=book.broker_id, remote_id=OuterRef("remote_id"))
-    rows = book.rows.filter(Exists(there), verdict=Verdict.NEW, id__gt=after, id__lte=last)
+    there = TicketGroup.objects.filter(broker=job.broker_id, remote_id=OuterRef("remote_id"))
+    rows = job.rows.filter(Exists(there), verdict=Verdict.NEW, id__gt=after, id__lte=last)
     refused = rows.update(
         verdict=Verdict.REFUSED,
         problems=["The ticket group was made by somebody else meanwhile."],
     )
-    _note(book, applied=0, refused=refused, of="new")
+    _note(job, applied=0, refused=refused, of="new")
 
 
 def _default(column: str) -> str:
@@ -112,25 +110,25 @@ def _default(column: str) -> str:
     }.get(column, "''")
 
 
-def change(book: Import, after: int, caller: Caller) -> int | None:
+def change(job: Import, after: int, caller: Caller) -> int | None:
     """Give a batch of groups what their rows say, under their locks; their claims stay.
 
     Groups that a call has locked are passed over: the next round finds them again.
     """
-    rows, last = _next(book, Verdict.CHANGED, after)
+    rows, last = _next(job, Verdict.CHANGED, after)
     if last is None:
         return None
-    locked = _locked(rows.values())
-    to_judge = _to_judge(book, [row for row, group in rows.items() if group in locked])
-    refused = _restock_judged(book, to_judge, caller) if to_judge else 0
+    locked = TicketGroup.objects.lock_unless_busy(rows.values())
+    to_judge = _to_judge(job, [row for row, group in rows.items() if group in locked])
+    refused = _restock_judged(job, to_judge, caller) if to_judge else 0
     judged = [rows[row] for row in to_judge]
-    applied = _change_locked(book, locked, judged, last, caller) if locked else 0
+    applied = _change_locked(job, locked, judged, last, caller) if locked else 0
     if applied or refused:
-        _note(book, applied=applied, refused=refused, of="changed")
+        _note(job, applied=applied, refused=refused, of="changed")
     return last
 
 
-def _to_judge(book: Import, row_ids: list[int]) -> list[int]:
+def _to_judge(job: Import, row_ids: list[int]) -> list[int]:
     """Which rows of locked groups must be judged again, one by one.
 
     Those of groups that have claims, or had some at the moment of a file that leaves claimed
@@ -140,37 +138,37 @@ def _to_judge(book: Import, row_ids: list[int]) -> list[int]:
         "EXISTS (SELECT FROM inventory_ledgerentry e"
         " WHERE e.group_id = g.id AND e.at > %s AND e.effect <> 'stocked')"
     )
-    free = counts_free(book)
+    free = counts_free(job)
     with connection.cursor() as cursor:
         cursor.execute(_FEW_ROWS)
         cursor.execute(
             f"""
             SELECT r.id FROM inventory_importrow r
             JOIN inventory_ticketgroup g ON g.id = r.group_id
-            WHERE r.book_id = %s AND r.verdict = 'changed' AND r.id = ANY(%s)
+            WHERE r.job_id = %s AND r.verdict = 'changed' AND r.id = ANY(%s)
                 AND (g.held + g.sold > 0 OR r.quantity > g.quantity + r.growth
                     OR {since if free else "false"})
             ORDER BY r.id
             """,  # noqa: S608  no outside text in it
-            (book.id, row_ids, *([book.as_of] if free else [])),
+            (job.id, row_ids, *([job.as_of] if free else [])),
         )
         return [row for (row,) in cursor.fetchall()]
 
 
-def _restock_judged(book: Import, row_ids: list[int], caller: Caller) -> int:
+def _restock_judged(job: Import, row_ids: list[int], caller: Caller) -> int:
     """Change the stock of locked groups one by one; return how many rows were refused.
 
     Judged again: a claim may have come or gone since the check, or staff changed the stock.
     """
     now = clock()
-    rows = list(book.rows.filter(verdict=Verdict.CHANGED, id__in=row_ids))
+    rows = list(job.rows.filter(verdict=Verdict.CHANGED, id__in=row_ids))
     group_ids = [row.group_id for row in rows if row.group_id]
-    groups, claims = TicketGroup.objects.in_bulk(group_ids), rules.claimed(group_ids, book)
+    groups, claims = TicketGroup.objects.in_bulk(group_ids), rules.claimed(group_ids, job)
     refused = 0
     for row in rows:
         group = groups[row.group_id]
         try:
-            _, total = rules.judged(row, group, claims[group.id], book)
+            _, total = rules.judged(row, group, claims[group.id], job)
             rules.require_expected(row, group, total)
             seats, quantity = rules.listed_now(row, group, claims[group.id])
             restock(
@@ -178,12 +176,12 @@ def _restock_judged(book: Import, row_ids: list[int], caller: Caller) -> int:
                 seats,
                 quantity,
                 claims=claims[group.id].now,
-                free_only=counts_free(book),
+                free_only=counts_free(job),
                 now=now,
                 caller=caller,
             )
         except Contradiction as error:
-            book.rows.filter(verdict=Verdict.CHANGED, id=row.id).update(
+            job.rows.filter(verdict=Verdict.CHANGED, id=row.id).update(
                 verdict=Verdict.REFUSED, problems=[str(error)]
             )
             refused += 1
@@ -191,10 +189,10 @@ def _restock_judged(book: Import, row_ids: list[int], caller: Caller) -> int:
 
 
 def _change_locked(
-    book: Import, group_ids: set[int], judged: list[int], last: int, caller: Caller
+    job: Import, group_ids: set[int], judged: list[int], last: int, caller: Caller
 ) -> int:
     """Write the facts of locked groups, and the stock of those not judged, in one statement."""
-    facts = ", ".join(f"{name} = b.{name}" for name in ("event_id", *compared(book)))
+    facts = ", ".join(f"{name} = b.{name}" for name in ("event_id", *compared(job)))
     restocked = (
         "NOT b.judged AND (g.quantity <> b.quantity OR g.seats <> b.seats::varchar[]"
         " AND NOT (g.seats @> b.seats::varchar[] AND g.seats <@ b.seats::varchar[]))"
@@ -209,7 +207,7 @@ def _change_locked(
             f"""
             WITH batch AS (
                 DELETE FROM inventory_importrow
-                WHERE book_id = %s AND verdict = 'changed' AND id <= %s AND group_id = ANY(%s)
+                WHERE job_id = %s AND verdict = 'changed' AND id <= %s AND group_id = ANY(%s)
                 RETURNING *, group_id = ANY(%s) AS judged),
             changed AS (
                 UPDATE inventory_ticketgroup g
@@ -229,44 +227,33 @@ def _change_locked(
                 FROM changed WHERE restocked)
             SELECT count(*) FROM batch
             """,  # noqa: S608  column names only
-            (book.id, last, list(group_ids), judged, caller.name, caller.request_id),
+            (job.id, last, list(group_ids), judged, caller.name, caller.request_id),
         )
         return int(cursor.fetchone()[0])
 
 
-def unlist(book: Import, after: int, caller: Caller) -> int | None:
+def unlist(job: Import, after: int, caller: Caller) -> int | None:
     """Take a batch of groups off sale that a snapshot does not have; claims are untouched."""
-    rows, last = _next(book, Verdict.VANISHED, after)
-    locked = _locked(rows.values())
+    rows, last = _next(job, Verdict.VANISHED, after)
+    locked = TicketGroup.objects.lock_unless_busy(rows.values())
     if locked:
         TicketGroup.objects.filter(id__in=locked).update(listed=False)
         done = [row for row, group in rows.items() if group in locked]
-        book.rows.filter(verdict=Verdict.VANISHED, id__in=done).delete()
-        _note(book, applied=len(done), refused=0, of="vanished")
+        job.rows.filter(verdict=Verdict.VANISHED, id__in=done).delete()
+        _note(job, applied=len(done), refused=0, of="vanished")
     return last
 
 
-def _next(book: Import, verdict: Verdict, after: int) -> tuple[dict[int, int], int | None]:
+def _next(job: Import, verdict: Verdict, after: int) -> tuple[dict[int, int], int | None]:
     """The next rows that are left, with their groups, and the last of them; None if there are
     no more."""
-    left = book.rows.filter(verdict=verdict, id__gt=after).order_by("id")
+    left = job.rows.filter(verdict=verdict, id__gt=after).order_by("id")
     rows = {row: group or 0 for row, group in left.values_list("id", "group_id")[:LOCKED_AT_ONCE]}
     return rows, max(rows, default=None)
 
 
-def _locked(group_ids: Iterable[int]) -> set[int]:
-    """Lock those groups that nobody else has locked."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT id FROM inventory_ticketgroup WHERE id = ANY(%s)"
-            " ORDER BY id FOR NO KEY UPDATE SKIP LOCKED",
-            (list(group_ids),),
-        )
-        return {group for (group,) in cursor.fetchall()}
-
-
-def _note(book: Import, *, applied: int, refused: int, of: str) -> None:
+def _note(job: Import, *, applied: int, refused: int, of: str) -> None:
     """Count what a batch has done; what it refused is no longer `of` that verdict."""
-    Import.objects.filter(id=book.id).update(
+    Import.objects.filter(id=job.id).update(
         applied=F("applied") + applied, refused=F("refused") + refused, **{of: F(of) - refused}
     )

@@ -8,11 +8,11 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from holds.claims import clock
-from holds.imports import comparing, turns
+from holds.imports import comparing, locks
 from holds.imports.staging import Progress, stage
 from inventory.book import Book, BookError, open_book
-from inventory.imports import Import, ImportRow, ImportState, Quantities, Verdict
 from inventory.models import Broker, TicketGroup
+from inventory.models.imports import Import, ImportRow, ImportState, Quantities, Verdict
 
 # How far ahead of the database's clock the one of another machine may be, and how long ago a file
 # can have been written: an older date is a slip.
@@ -63,7 +63,7 @@ def check(
     the reason. Raises BookBusy where another file of the broker is being checked, and what the
     database raises; then there is no import, and nothing has changed.
     """
-    book = Import(
+    job = Import(
         broker=broker,
         asked_by=asked_by,
         file_name=file_name[-255:],
@@ -74,36 +74,36 @@ def check(
     )
     try:
         with transaction.atomic(durable=True):
-            turns.bound_waits()
+            locks.bound_waits()
             read = _Read(stream)
             rows = open_book(read, format=format)
-            _describe(book, rows)
-            book.started_at = clock()  # the database's own, by which claims are dated
-            book.save()
+            _describe(job, rows)
+            job.started_at = clock()  # the database's own, by which claims are dated
+            job.save()
             staged = stage(rows, progress)
-            book.sha256 = read.sha256.hexdigest()
-            book.as_of = _moment(book, as_of or staged.as_of, modified)
+            job.sha256 = read.sha256.hexdigest()
+            job.as_of = _moment(job, as_of or staged.as_of, modified)
             progress("comparing", staged.read, staged.read)
-            if turns.take_over(book):
+            if locks.take_over(job):
                 if staged.refused:
-                    comparing.keep_refused(book)
-                comparing.match_events(book, staged.events)
-                comparing.compare(book)
+                    comparing.keep_refused(job)
+                comparing.match_events(job, staged.events)
+                comparing.compare(job)
                 if snapshot:
-                    comparing.find_vanished(book)
-                comparing.judge_claimed(book)
-                _count(book, staged.read)
-                _decide(book, confirmed=confirmed, may_wait=may_wait)
-                if book.state != ImportState.REFUSED and not dry_run:
-                    turns.end_older(book)
+                    comparing.find_vanished(job)
+                comparing.judge_claimed(job)
+                _count(job, staged.read)
+                _decide(job, confirmed=confirmed, may_wait=may_wait)
+                if job.state != ImportState.REFUSED and not dry_run:
+                    locks.end_older(job)
             else:
-                book.state, book.finished_at = ImportState.SUPERSEDED, timezone.now()
-            book.save()
+                job.state, job.finished_at = ImportState.SUPERSEDED, timezone.now()
+            job.save()
     except BookError as error:
-        book.pk, book.problem = None, str(error)[:2000]
-        book.state, book.finished_at = ImportState.REFUSED, timezone.now()
-        book.save()
-    return book
+        job.pk, job.problem = None, str(error)[:2000]
+        job.state, job.finished_at = ImportState.REFUSED, timezone.now()
+        job.save()
+    return job
 
 
 class _Read:
@@ -119,7 +119,7 @@ class _Read:
         return block
 
 
-def _moment(book: Import, said: datetime | None, modified: datetime | None) -> datetime:
+def _moment(job: Import, said: datetime | None, modified: datetime | None) -> datetime:
     """The moment at which the inventory was as a file says.
 
     That is the one that somebody or the file itself has `said`. Otherwise it is when a file of free
@@ -127,13 +127,13 @@ def _moment(book: Import, said: datetime | None, modified: datetime | None) -> d
     first read here, so that a file that is read again and again never adds tickets. Raises
     BookError for a moment in the future or too far in the past.
     """
-    now = book.started_at
+    now = job.started_at
     moment = said
     if moment is None:
-        same = Import.objects.filter(broker=book.broker, sha256=book.sha256)
+        same = Import.objects.filter(broker=job.broker, sha256=job.sha256)
         first = same.aggregate(first=models.Min("as_of"))["first"]
         # Where claimed tickets are in the file's numbers, nothing depends on an odd date of it.
-        moment = modified if modified and book.quantities == Quantities.FREE else now
+        moment = modified if modified and job.quantities == Quantities.FREE else now
         moment = min(moment, first or moment)
     if moment > now + _SKEW:
         raise BookError(
@@ -152,68 +152,68 @@ def _written(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _describe(book: Import, rows: Book) -> None:
-    book.format, book.fields = rows.format, sorted(rows.fields)
-    book.headers = [header[:300] for header in rows.headers]
-    book.ignored = [header[:300] for header in rows.ignored]
-    book.not_kept = [header[:300] for header in rows.not_kept]
+def _describe(job: Import, rows: Book) -> None:
+    job.format, job.fields = rows.format, sorted(rows.fields)
+    job.headers = [header[:300] for header in rows.headers]
+    job.ignored = [header[:300] for header in rows.ignored]
+    job.not_kept = [header[:300] for header in rows.not_kept]
 
 
-def _count(book: Import, read: int) -> None:
+def _count(job: Import, read: int) -> None:
     counted = dict(
-        ImportRow.objects.filter(book=book).values_list("verdict").annotate(models.Count("id"))
+        ImportRow.objects.filter(job=job).values_list("verdict").annotate(models.Count("id"))
     )
-    book.new = counted.get(Verdict.NEW, 0)
-    book.changed = counted.get(Verdict.CHANGED, 0)
-    book.refused = counted.get(Verdict.REFUSED, 0)
-    book.vanished = counted.get(Verdict.VANISHED, 0)
-    book.unchanged = read - book.new - book.changed - book.refused
+    job.new = counted.get(Verdict.NEW, 0)
+    job.changed = counted.get(Verdict.CHANGED, 0)
+    job.refused = counted.get(Verdict.REFUSED, 0)
+    job.vanished = counted.get(Verdict.VANISHED, 0)
+    job.unchanged = read - job.new - job.changed - job.refused
 
 
-def _decide(book: Import, *, confirmed: bool, may_wait: bool) -> None:
+def _decide(job: Import, *, confirmed: bool, may_wait: bool) -> None:
     """Refuse a book as a whole, or let it wait for a yes, where something speaks against it."""
-    objection = _objection(book)
-    doubts = () if objection or confirmed else (_doubt(book), growth(book))
+    objection = _objection(job)
+    doubts = () if objection or confirmed else (_doubt(job), growth(job))
     doubt = " ".join(filter(None, doubts))
     if doubt:
         doubt += " Confirm it if that is meant."
-    book.problem = objection or doubt
+    job.problem = objection or doubt
     if objection or (doubt and not may_wait):
-        book.state, book.finished_at = ImportState.REFUSED, timezone.now()
-        ImportRow.objects.pending(book).delete()
+        job.state, job.finished_at = ImportState.REFUSED, timezone.now()
+        ImportRow.objects.pending(job).delete()
     elif doubt:
-        book.state = ImportState.CONFIRM
+        job.state = ImportState.CONFIRM
 
 
-def _objection(book: Import) -> str:
+def _objection(job: Import) -> str:
     """Why the file as a whole is not to be applied; empty where nothing speaks against it."""
-    if book.strict and book.refused:
-        return f"Rows refused: {book.refused}. All or nothing was asked for."
-    return "" if book.snapshot or book.rows_read else "The file has no rows."
+    if job.strict and job.refused:
+        return f"Rows refused: {job.refused}. All or nothing was asked for."
+    return "" if job.snapshot or job.rows_read else "The file has no rows."
 
 
-def _doubt(book: Import) -> str:
+def _doubt(job: Import) -> str:
     """Why somebody must say yes to a snapshot first; empty where it looks like a whole book."""
-    if not book.snapshot:
+    if not job.snapshot:
         return ""
-    good = book.rows_read - book.refused
-    expected = TicketGroup.objects.filter(comparing.can_vanish(book), broker=book.broker)
+    good = job.rows_read - job.refused
+    expected = TicketGroup.objects.filter(comparing.can_vanish(job), broker=job.broker)
     listed = expected.count()
     if good and 2 * good >= listed:
         return ""
-    kind = "for sale" if book.quantities == Quantities.FREE else "listed"
+    kind = "for sale" if job.quantities == Quantities.FREE else "listed"
     return (
         f"The file has {good} good rows, and {listed} ticket groups are {kind}: as a snapshot "
-        f"it would take {book.vanished} off sale."
+        f"it would take {job.vanished} off sale."
     )
 
 
-def growth(book: Import) -> str:
+def growth(job: Import) -> str:
     """Which tickets of existing groups an import would free that are not free when it is checked.
 
     Returns a sentence with the largest of them and the sum; empty where there are none.
     """
-    growing = book.rows.filter(verdict=Verdict.CHANGED, growth__gt=0)
+    growing = job.rows.filter(verdict=Verdict.CHANGED, growth__gt=0)
     tickets, groups = growing.aggregate(models.Sum("growth"), models.Count("id")).values()
     if not groups:
         return ""
@@ -228,10 +228,10 @@ def growth(book: Import) -> str:
     )
 
 
-def same_file(book: Import) -> Import | None:
+def same_file(job: Import) -> Import | None:
     """The last import of the same bytes in the same way that was applied before this one."""
-    if not book.sha256:
+    if not job.sha256:
         return None
-    facts = {name: getattr(book, name) for name in ("sha256", "format", "snapshot", "quantities")}
-    applied = Import.objects.filter(broker=book.broker, state=ImportState.DONE, **facts)
-    return applied.filter(id__lt=book.id).first()
+    facts = {name: getattr(job, name) for name in ("sha256", "format", "snapshot", "quantities")}
+    applied = Import.objects.filter(broker=job.broker, state=ImportState.DONE, **facts)
+    return applied.filter(id__lt=job.id).first()

@@ -10,9 +10,9 @@ from django.db.models.functions import Coalesce
 from holds.imports.rules import claimed, compared, counts_free, differences, judged
 from holds.imports.staging import STAGED
 from inventory.event_match import Listed, match
-from inventory.imports import Import, ImportRow, Verdict
 from inventory.models import Effect, LedgerEntry, TicketGroup
-from inventory.restock import Contradiction
+from inventory.models.imports import Import, ImportRow, Verdict
+from inventory.stock_rules import Contradiction
 
 # How many groups with claims are judged at once.
 _JUDGED = 1000
@@ -25,12 +25,12 @@ _WHOLE_TABLES = (
 )
 
 
-def match_events(book: Import, events: list[Listed]) -> None:
+def match_events(job: Import, events: list[Listed]) -> None:
     """Find the events the file means, and remember those that are new or announced.
 
     New ones get their ids now, so that the rows can tell them.
     """
-    meant = match(events, book.broker)
+    meant = match(events, job.broker)
     with connection.cursor() as cursor:
         new = {id(event): event for event, unsaved in meant.values() if unsaved and not event.pk}
         cursor.execute(
@@ -48,7 +48,7 @@ def match_events(book: Import, events: list[Listed]) -> None:
             for number, listed in enumerate(events):
                 copy.write_row((number, *listed, meant[listed].event.pk))
         cursor.execute("ANALYZE meant")
-    book.events = [
+    job.events = [
         [listed.name, listed.venue, _text(listed.date), _text(listed.time), event.pk]
         for listed, (event, unsaved) in meant.items()
         if unsaved
@@ -59,21 +59,21 @@ def _text(value: date | time | None) -> str | None:
     return value.isoformat() if value else None
 
 
-def compare(book: Import) -> None:
+def compare(job: Import) -> None:
     """Keep the rows that change something, or were refused, by one comparison of the whole file.
 
     Where a group has the same seats in another order, the order it has is kept.
     """
-    differs = " OR ".join(f"g.{name} IS DISTINCT FROM i.{name}" for name in compared(book))
+    differs = " OR ".join(f"g.{name} IS DISTINCT FROM i.{name}" for name in compared(job))
     # What free tickets without numbers make of a claimed group, `judge_claimed` finds.
-    free = "g.seats = '{}' AND g.held + g.sold > 0" if counts_free(book) else "false"
+    free = "g.seats = '{}' AND g.held + g.sold > 0" if counts_free(job) else "false"
     same_seats = "(g.seats @> i.seats::varchar[] AND g.seats <@ i.seats::varchar[])"
     facts = ", ".join(f"i.{name}" for name in STAGED)
     with connection.cursor() as cursor:
         cursor.execute(_WHOLE_TABLES)
         cursor.execute(
             f"""
-            INSERT INTO inventory_importrow (book_id, verdict, group_id, event_id, event_name,
+            INSERT INTO inventory_importrow (job_id, verdict, group_id, event_id, event_name,
                 venue, date, time, cells, problems, growth, {_FACTS})
             SELECT %s, CASE WHEN g.id IS NULL THEN 'new' ELSE 'changed' END, g.id, m.event_id,
                 m.event_name, m.venue, m.date, m.time, '{{}}', '{{}}',
@@ -85,50 +85,50 @@ def compare(book: Import) -> None:
                 OR g.seats <> i.seats::varchar[] AND NOT {same_seats})
             ORDER BY i.line
             """,  # noqa: S608  column names only
-            (book.id, book.broker_id),
+            (job.id, job.broker_id),
         )
 
 
-def keep_refused(book: Import) -> None:
+def keep_refused(job: Import) -> None:
     """Keep the rows that could not be read, with the reasons."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             INSERT INTO inventory_importrow
-                (book_id, verdict, event_name, venue, cells, problems, {_FACTS})
+                (job_id, verdict, event_name, venue, cells, problems, {_FACTS})
             SELECT %s, 'refused', '', '', cells, problems, {_FACTS} FROM incoming
             WHERE problems IS NOT NULL ORDER BY line
             """,  # noqa: S608  column names only
-            (book.id,),
+            (job.id,),
         )
 
 
-def can_vanish(book: Import) -> Q:
+def can_vanish(job: Import) -> Q:
     """Which groups a snapshot would have to have: else they have vanished.
 
     One that counts only free tickets has no group in which nothing is free, now or at the file's
     moment.
     """
-    if not counts_free(book):
+    if not counts_free(job):
         return Q(listed=True, quantity__gt=0)  # no file can list a group of no tickets
-    then = LedgerEntry.objects.filter(group=OuterRef("id"), at__lte=book.as_of)
+    then = LedgerEntry.objects.filter(group=OuterRef("id"), at__lte=job.as_of)
     last = then.order_by("-number").annotate(free=F("quantity") - F("held") - F("sold"))
     free_then = Coalesce(Subquery(last.values("free")[:1]), 1)  # 1: it was made since
-    for_sale = TicketGroup.objects.filter(broker=book.broker).for_sale()
+    for_sale = TicketGroup.objects.filter(broker=job.broker).for_sale()
     return Q(id__in=for_sale.alias(free_then=free_then).filter(free_then__gt=0).values("id"))
 
 
-def find_vanished(book: Import) -> None:
+def find_vanished(job: Import) -> None:
     """Add a row for each group that a snapshot should have and does not.
 
     A row whose id could not be read may be of any group that is named in it: those stay.
     """
-    expected = TicketGroup.objects.filter(can_vanish(book), broker=book.broker).values("id")
+    expected = TicketGroup.objects.filter(can_vanish(job), broker=job.broker).values("id")
     sql, parameters = expected.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            INSERT INTO inventory_importrow (book_id, verdict, group_id, line, remote_id, cells,
+            INSERT INTO inventory_importrow (job_id, verdict, group_id, line, remote_id, cells,
                 problems, event_name, venue, seats, quantity, section, row, split_rule,
                 split_quantities, price)
             SELECT %s, 'vanished', g.id, 0, g.remote_id, '{{}}', '{{}}', '', '', '{{}}', 0,
@@ -142,38 +142,38 @@ def find_vanished(book: Import) -> None:
                     WHERE i.remote_id = '' AND btrim(part, %s) = g.remote_id)
             ORDER BY g.id
             """,  # noqa: S608  no outside text in it
-            (book.id, *parameters, " \"'"),
+            (job.id, *parameters, " \"'"),
         )
 
 
-def judge_claimed(book: Import) -> None:
+def judge_claimed(job: Import) -> None:
     """Settle the rows of groups with claims, one by one: refused, changed, or nothing to do."""
-    groups = TicketGroup.objects.filter(broker=book.broker)
+    groups = TicketGroup.objects.filter(broker=job.broker)
     to_judge = Q(group_id__in=groups.claimed().values("id"))
-    if counts_free(book):  # what was claimed at the file's moment is not in it
-        since = LedgerEntry.objects.filter(group__broker=book.broker, at__gt=book.as_of)
+    if counts_free(job):  # what was claimed at the file's moment is not in it
+        since = LedgerEntry.objects.filter(group__broker=job.broker, at__gt=job.as_of)
         to_judge |= Q(group_id__in=since.exclude(effect=Effect.STOCKED).values("group_id"))
-    changed = book.rows.filter(verdict=Verdict.CHANGED)
+    changed = job.rows.filter(verdict=Verdict.CHANGED)
     ids = iter(list(changed.filter(to_judge).values_list("id", flat=True)))
     while some := list(islice(ids, _JUDGED)):
-        _judge(book, list(changed.filter(id__in=some)))
+        _judge(job, list(changed.filter(id__in=some)))
 
 
-def _judge(book: Import, rows: list[ImportRow]) -> None:
+def _judge(job: Import, rows: list[ImportRow]) -> None:
     group_ids = [row.group_id for row in rows]
     groups = TicketGroup.objects.select_related("event").in_bulk(group_ids)
-    claims = claimed(group_ids, book)
-    changed = book.rows.filter(verdict=Verdict.CHANGED)
+    claims = claimed(group_ids, job)
+    changed = job.rows.filter(verdict=Verdict.CHANGED)
     nothing = []
     for row in rows:
         group = groups[row.group_id]
         try:
-            seats, quantity = judged(row, group, claims[group.id], book)
+            seats, quantity = judged(row, group, claims[group.id], job)
         except Contradiction as error:
             changed.filter(id=row.id).update(verdict=Verdict.REFUSED, problems=[str(error)])
             continue
         growth = max(quantity - group.quantity, 0)
-        if (seats, quantity) == (group.seats, group.quantity) and not differences(row, group, book):
+        if (seats, quantity) == (group.seats, group.quantity) and not differences(row, group, job):
             nothing.append(row.id)
         elif growth != row.growth:
             changed.filter(id=row.id).update(growth=growth)

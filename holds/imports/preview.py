@@ -10,10 +10,10 @@ from django.utils.formats import date_format
 
 from holds.imports import rules
 from inventory import seat_text
-from inventory.admin.shown import money
-from inventory.imports import Import, ImportRow, Verdict
 from inventory.models import Event, TicketGroup
-from inventory.restock import Contradiction
+from inventory.models.imports import Import, ImportRow, Verdict
+from inventory.prices import money
+from inventory.stock_rules import Contradiction
 
 FIRST = 20
 # The width of the picture, and the least of it that a reader sees.
@@ -52,10 +52,10 @@ class Changed(NamedTuple):
     refusal: str
 
 
-def picture(book: Import) -> list[Part]:
+def picture(job: Import) -> list[Part]:
     """The counts of an import side by side, each as wide as it is many."""
     counts = [
-        (name, getattr(book, name))
+        (name, getattr(job, name))
         for name in ("new", "changed", "unchanged", "vanished", "refused")
     ]
     counts = [(name, count) for name, count in counts if count]
@@ -70,43 +70,43 @@ def picture(book: Import) -> list[Part]:
     return parts
 
 
-def first_rows(book: Import, verdict: Verdict) -> list[ImportRow]:
+def first_rows(job: Import, verdict: Verdict) -> list[ImportRow]:
     """The first rows of an import with that verdict."""
-    return list(book.rows.filter(verdict=verdict)[:FIRST])
+    return list(job.rows.filter(verdict=verdict)[:FIRST])
 
 
-def new(book: Import) -> list[tuple[ImportRow, str, str, str]]:
+def new(job: Import) -> list[tuple[ImportRow, str, str, str]]:
     """The first rows that the broker does not have yet, with their event, seats and price."""
     return [
         (
             row,
             meant(row),
             _seats(row.seats),
-            money(row.price, book.broker.currency),
+            money(row.price, job.broker.currency),
         )
-        for row in first_rows(book, Verdict.NEW)
+        for row in first_rows(job, Verdict.NEW)
     ]
 
 
-def vanished(book: Import) -> list[TicketGroup]:
+def vanished(job: Import) -> list[TicketGroup]:
     """The first groups that the file no longer has."""
-    return _groups_of(first_rows(book, Verdict.VANISHED))
+    return _groups_of(first_rows(job, Verdict.VANISHED))
 
 
-def changed(book: Import) -> list[Changed]:
+def changed(job: Import) -> list[Changed]:
     """The first rows that change something, with what they change."""
-    rows = first_rows(book, Verdict.CHANGED)
+    rows = first_rows(job, Verdict.CHANGED)
     groups = _groups_of(rows)
-    claims = rules.claimed([group.id for group in groups], book)
+    claims = rules.claimed([group.id for group in groups], job)
     shown = []
     for row, group in zip(rows, groups, strict=True):
         try:
-            stock = rules.judged(row, group, claims[group.id], book)
+            stock = rules.judged(row, group, claims[group.id], job)
             rules.require_expected(row, group, stock[1])
         except Contradiction as error:
             shown.append(Changed(row, group, [], str(error)))
         else:
-            shown.append(Changed(row, group, _differences(row, group, book, stock), ""))
+            shown.append(Changed(row, group, _differences(row, group, job, stock), ""))
     return shown
 
 
@@ -121,10 +121,10 @@ def _groups_of(rows: Sequence[ImportRow]) -> list[TicketGroup]:
 
 
 def _differences(
-    row: ImportRow, group: TicketGroup, book: Import, stock: tuple[list[str], int]
+    row: ImportRow, group: TicketGroup, job: Import, stock: tuple[list[str], int]
 ) -> list[Difference]:
     seats, quantity = stock
-    found = rules.differences(row, group, book)
+    found = rules.differences(row, group, job)
     if "event" in found:
         found["event"] = (str(group.event), meant(row))
     if quantity != group.quantity:
@@ -132,7 +132,7 @@ def _differences(
     if seats != group.seats:
         found["seats"] = (_seats(group.seats), _seats(seats))
     return [
-        Difference(_name(name), *(_shown(name, value, book) for value in pair))
+        Difference(_name(name), *(_shown(name, value, job) for value in pair))
         for name, pair in found.items()
     ]
 
@@ -149,7 +149,7 @@ def _field(name: str) -> Any:
     return TicketGroup._meta.get_field(name)
 
 
-def _shown(field: str, value: Any, book: Import) -> str:
+def _shown(field: str, value: Any, job: Import) -> str:
     choices = dict(_field(field).flatchoices)
     match value:
         case None | "" | []:
@@ -157,7 +157,7 @@ def _shown(field: str, value: Any, book: Import) -> str:
         case bool():
             return "yes" if value else "no"
         case Decimal():
-            return money(value, book.broker.currency)
+            return money(value, job.broker.currency)
         case date():
             return date_format(value)
         case list():

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from holds.stock import Since, claims_of, claims_since
-from inventory import stocking
-from inventory.imports import Import, ImportRow, Quantities
+from holds.restock import Since, claims_of, claims_since
+from inventory import stock
 from inventory.models import TicketGroup
-from inventory.restock import Claim, Contradiction, merged, restocked
+from inventory.models.imports import Import, ImportRow, Quantities
+from inventory.stock_rules import Claim, Contradiction, merged, restocked
 
 # What a row of a book says of a group. The second part is left alone where the file has no such
 # column.
@@ -28,16 +28,16 @@ class Claimed(NamedTuple):
     since: Since
 
 
-def claimed(group_ids: Iterable[int | None], book: Import) -> dict[int, Claimed]:
+def claimed(group_ids: Iterable[int | None], job: Import) -> dict[int, Claimed]:
     """The claims of groups that rows of a book are for, by group."""
     ids = [one for one in group_ids if one]
     now = claims_of(ids)
-    since = claims_since(ids, book.as_of) if counts_free(book) and book.as_of else {}
+    since = claims_since(ids, job.as_of) if counts_free(job) and job.as_of else {}
     return {one: Claimed(now.get(one, []), since.get(one, Since(set(), []))) for one in ids}
 
 
 def judged(
-    row: ImportRow, group: TicketGroup, claims: Claimed, book: Import
+    row: ImportRow, group: TicketGroup, claims: Claimed, job: Import
 ) -> tuple[list[str], int]:
     """Seats and quantity of a group once the row is applied, its claims kept.
 
@@ -46,13 +46,13 @@ def judged(
     require_place(row, group, claims.now)
     seats, quantity = listed_now(row, group, claims)
     return restocked(
-        seats, quantity, claims=claims.now, free_only=counts_free(book), present=group.seats
+        seats, quantity, claims=claims.now, free_only=counts_free(job), present=group.seats
     )
 
 
 def require_place(row: ImportRow, group: TicketGroup, claims: list[Claim]) -> None:
     """Raise Contradiction where the row would move a claim to another event, section or row."""
-    stocking.require_place(group, claims, event_id=row.event_id, section=row.section, row=row.row)
+    stock.require_place(group, claims, event_id=row.event_id, section=row.section, row=row.row)
 
 
 def require_expected(row: ImportRow, group: TicketGroup, quantity: int) -> None:
@@ -85,21 +85,21 @@ def listed_now(row: ImportRow, group: TicketGroup, claims: Claimed) -> tuple[lis
     return [], max(row.quantity - late + given_back, 0)
 
 
-def counts_free(book: Import) -> bool:
+def counts_free(job: Import) -> bool:
     """Whether a quantity in the file counts only free tickets."""
-    return book.quantities == Quantities.FREE
+    return job.quantities == Quantities.FREE
 
 
-def compared(book: Import) -> list[str]:
+def compared(job: Import) -> list[str]:
     """The fields of a group that the file says something about, beside event and stock."""
-    return [*ALWAYS, *(name for name in OPTIONAL if name in book.fields)]
+    return [*ALWAYS, *(name for name in OPTIONAL if name in job.fields)]
 
 
-def differences(row: ImportRow, group: TicketGroup, book: Import) -> dict[str, tuple[Any, Any]]:
+def differences(row: ImportRow, group: TicketGroup, job: Import) -> dict[str, tuple[Any, Any]]:
     """What a row changes, beside seats and quantity: the field, what it is and what it becomes."""
     found = {
         name: (getattr(group, name), getattr(row, name))
-        for name in compared(book)
+        for name in compared(job)
         if getattr(group, name) != getattr(row, name)
     }
     if group.event_id != row.event_id:

@@ -11,9 +11,10 @@ from django.contrib.admin.utils import display_for_value, label_for_field, looku
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 
+from inventory import limits
 from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
-from inventory.transactions import TROUBLE
+from inventory.transactions import DATABASE_UNAVAILABLE
 
 # Each row is a transaction of its own, and the browser waits.
 MOST = 100
@@ -25,7 +26,7 @@ Action = Callable[[Any, HttpRequest, Any], HttpResponse | None]
 def words_field(*, required: bool = True, help_text: str = "") -> forms.CharField:
     """Some words for whoever looks at this later."""
     return forms.CharField(
-        max_length=1000,
+        max_length=limits.NOTE_LENGTH,
         required=required,
         widget=forms.Textarea({"rows": 3, "class": "vLargeTextField"}),
         help_text=help_text,
@@ -128,7 +129,7 @@ def _carry_out(
     except Refusal as refusal:
         text = f"{name}: {refusal.detail.rstrip('.')}."
         model_admin.message_user(request, text, messages.WARNING)
-    except TROUBLE:
+    except DATABASE_UNAVAILABLE:
         text = f"{name} is busy just now; perhaps it was done, perhaps not. Look, and try again."
         model_admin.message_user(request, text, messages.ERROR)
     else:

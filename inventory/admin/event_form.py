@@ -7,7 +7,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from inventory import stocking
 from inventory.admin.forms import ChangedAsSeen, on_one_line
 from inventory.book.dates import EARLIEST, YEARS_AHEAD
 from inventory.models import Event, TicketGroup
@@ -58,7 +57,7 @@ class EventForm(ChangedAsSeen):
         cleaned = super().clean() or self.cleaned_data
         on_one_line(cleaned, *NAMED)
         if self.instance.pk:
-            self._clean_promised(stocking.locked_event(self.instance.pk), cleaned)
+            self._clean_promised(Event.objects.lock(self.instance.pk), cleaned)
         return cleaned
 
     def _clean_promised(self, event: Event, cleaned: dict[str, Any]) -> None:

@@ -8,10 +8,11 @@ from django.contrib.admin.widgets import AdminIntegerFieldWidget, AdminTextInput
 from django.contrib.postgres.forms import SimpleArrayField
 from django.core.exceptions import ValidationError
 
-from inventory import seat_text
-from inventory.book.cells import MOST_TICKETS
-from inventory.models import TicketGroup, validate_wire_id
-from inventory.prices import HIGHEST, PriceChange
+from inventory import limits, seat_text
+from inventory.limits import MOST_TICKETS
+from inventory.models import TicketGroup
+from inventory.models.ticket_groups import validate_id
+from inventory.prices import PriceChange
 from inventory.seats import NEXT_TO_EACH_OTHER, ODD_OR_EVEN, SplitRule, stride_of
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class PriceForm(forms.Form):
     by = forms.DecimalField(
         label="Amount or percent",
         min_value=0,
-        max_value=HIGHEST,
+        max_value=limits.HIGHEST_PRICE,
         max_digits=9,
         decimal_places=2,
         help_text="Without a sign: 5 lowers by 5 where you lower.",
@@ -159,9 +160,9 @@ class SplitForm(forms.Form):
         min_value=1, widget=AdminIntegerFieldWidget, help_text="How many go to the new group."
     )
     remote_id = forms.CharField(
-        max_length=128,
+        max_length=limits.ID_LENGTH,
         widget=AdminTextInputWidget,
-        validators=[validate_wire_id],
+        validators=[validate_id],
         help_text="Your own id of the new group; the marketplace will ask for it by this.",
     )
 

@@ -14,7 +14,7 @@ from inventory.admin.forms import SplitForm
 from inventory.admin.tenancy import OwnRowsAdmin, caller
 from inventory.errors import Refusal
 from inventory.models import TicketGroup
-from inventory.transactions import TROUBLE
+from inventory.transactions import DATABASE_UNAVAILABLE
 
 BUSY = "It is busy just now; perhaps it was split, perhaps not. Look, and try again."
 
@@ -70,7 +70,7 @@ class SplitPage(OwnRowsAdmin):
             )
         except Refusal as refusal:
             form.add_error(None, f"{refusal.detail}.")
-        except TROUBLE:
+        except DATABASE_UNAVAILABLE:
             form.add_error(None, BUSY)
         else:
             done = f"{new.quantity} tickets of {group.remote_id} are the ticket group {new} now."

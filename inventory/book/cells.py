@@ -8,15 +8,13 @@ import re
 from decimal import ROUND_HALF_UP, Decimal
 
 from inventory.book.formulas import BLANK, ROUNDED, restored
-from inventory.models import WIRE_ID
+from inventory.limits import HIGHEST_PRICE, ID_MEANING, ID_PATTERN, MOST_TICKETS
 
 LONGEST_CELL = 40_000  # characters; the longest list of seats in quotes has some 35,000
-MOST_TICKETS = 100_000  # in a group; a larger number is a slip, or another column's
-MOST_MONEY = Decimal(1_000_000)
 LONGEST_MONEY = 20  # characters
 CENT = Decimal("0.01")
 
-REMOTE_ID = re.compile(WIRE_ID)
+REMOTE_ID = re.compile(ID_PATTERN)
 IS_BLANK = re.compile(BLANK)
 IS_ROUNDED = re.compile(ROUNDED)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -49,7 +47,7 @@ def remote_id(cell: str) -> tuple[str]:
     """The broker's own id of a group, as the contract has it."""
     text = unpadded(cell)
     if not REMOTE_ID.fullmatch(text):
-        raise BadCell("must be 1 to 128 printable ASCII characters with no space and no slash")
+        raise BadCell(f"must be {ID_MEANING}")
     if "+" in text and IS_ROUNDED.match(cell.strip()):
         raise BadCell(
             "was rounded by a spreadsheet: format the column as text before the file is saved"
@@ -101,8 +99,8 @@ def money(cell: str) -> tuple[Decimal | None]:
     if not text:
         return (None,)
     amount = Decimal(_plain(text)).quantize(CENT, ROUND_HALF_UP)
-    if amount > MOST_MONEY:
-        raise BadCell(f"must be at most {MOST_MONEY:,}")
+    if amount > HIGHEST_PRICE:
+        raise BadCell(f"must be at most {HIGHEST_PRICE:,}")
     return (amount,)
 
 

@@ -23,6 +23,7 @@ from inventory.book.formats import KNOWN, Format, normalised, recognised
 from inventory.book.lines import Lines, Readable
 from inventory.book.records import DELIMITERS, Broken, Records
 from inventory.book.rows import Problem, RefusedRow, Row
+from inventory.limits import NOTE_LENGTH
 
 # Texts that are read once and looked up afterwards: a book has few events, sections and seats.
 REMEMBERED = 512
@@ -43,7 +44,7 @@ def facts(form: Format, today: dt.date) -> list[Fact]:
         for read in (dates.event_date, dates.event_time)
     )
     title, place = partial(name, longest=300), partial(name, longest=100)
-    note = partial(notes, longest=1000)
+    note = partial(notes, longest=NOTE_LENGTH)
     often = lru_cache(REMEMBERED)
     return [
         Fact(("remote_id",), ("remote_id",), remote_id),

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from inventory.book.cells import BadCell, quantity, unpadded
 from inventory.book.formulas import defused
+from inventory.limits import MOST_SEATS, SEAT_LENGTH
 from inventory.models import StockType
-from inventory.restock import in_order
-from inventory.seat_text import LONGEST, MOST
 from inventory.seats import NUMBERED, SplitRule
+from inventory.stock_rules import in_order
 
 NO_SEATS = frozenset({"", "*", "n/a"})
 LISTED, FIRST, LAST, COUNT = range(4)  # the arguments of `seats`
@@ -92,7 +92,7 @@ def split(kind: str, listed: str) -> tuple[SplitRule, tuple[int, ...]]:
         quantities = {quantity(size)[0] for size in SPLIT_SEPARATORS.split(sizes) if size}
     except BadCell as bad:
         raise BadCell("must be a list of quantities such as 2,4", argument=1) from bad
-    if not 1 <= len(quantities) <= MOST:
+    if not 1 <= len(quantities) <= MOST_SEATS:
         raise BadCell("must list the quantities of the custom split, such as 2,4", argument=1)
     return SplitRule.CUSTOM, tuple(sorted(quantities))
 
@@ -114,7 +114,7 @@ def _seats(number: int) -> str:
 
 
 def _is_label(text: str) -> bool:
-    return len(text) <= LONGEST and text.isprintable() and not SEPARATORS.search(text)
+    return len(text) <= SEAT_LENGTH and text.isprintable() and not SEPARATORS.search(text)
 
 
 def _listed(cell: str) -> list[str]:
@@ -126,9 +126,11 @@ def _listed(cell: str) -> list[str]:
         return exact
     labels = [label for label in SEPARATORS.split(unpadded(cell)) if label]
     if not labels or not all(map(_is_label, labels)):
-        raise BadCell(f"must be a list of seats such as 7,8, each of up to {LONGEST} characters")
-    if len(labels) > MOST:
-        raise BadCell(f"makes {_seats(len(labels))}, and at most {MOST:,} are numbered")
+        raise BadCell(
+            f"must be a list of seats such as 7,8, each of up to {SEAT_LENGTH} characters"
+        )
+    if len(labels) > MOST_SEATS:
+        raise BadCell(f"makes {_seats(len(labels))}, and at most {MOST_SEATS:,} are numbered")
     numbers = [NUMBERED.fullmatch(label) for label in labels]
     # 7 and 07 are one seat.
     keys = [(n[1], int(n[2])) if n else s for s, n in zip(labels, numbers, strict=True)]
@@ -146,10 +148,10 @@ def _quoted(cell: str) -> list[str]:
     """
     labels: list[str] = []
     start = 0
-    while len(labels) < MOST and (found := QUOTED.match(cell, start)):
+    while len(labels) < MOST_SEATS and (found := QUOTED.match(cell, start)):
         labels.append(found[1].replace('""', '"'))
         start = found.end()
-    fits = len(set(labels)) == len(labels) and all(len(label) <= LONGEST for label in labels)
+    fits = len(set(labels)) == len(labels) and all(len(label) <= SEAT_LENGTH for label in labels)
     return labels if fits and quoted(labels) == cell else []
 
 
@@ -192,7 +194,7 @@ def _between(first: str, last: str, wanted: int) -> list[str]:
     start = unpadded(first)
     end = unpadded(last) if _given(last) else start
     if not _is_label(start):
-        raise BadCell(f"must be one seat, of up to {LONGEST} characters", argument=FIRST)
+        raise BadCell(f"must be one seat, of up to {SEAT_LENGTH} characters", argument=FIRST)
     return [start] if start == end else _run(start, end, wanted)
 
 
@@ -207,9 +209,10 @@ def _run(start: str, end: str, wanted: int) -> list[str]:
         raise BadCell(f"must be above the first seat, {start}", argument=LAST)
     apart = highest - lowest
     step = 2 if apart % 2 == 0 and apart // 2 + 1 == wanted else 1
-    if apart // step >= MOST:
+    if apart // step >= MOST_SEATS:
         raise BadCell(
-            f"makes {_seats(apart // step + 1)}, and at most {MOST:,} are numbered", argument=LAST
+            f"makes {_seats(apart // step + 1)}, and at most {MOST_SEATS:,} are numbered",
+            argument=LAST,
         )
     width = len(low[2]) if low[2].startswith("0") else 0
     return [f"{low[1]}{number:0{width}}" for number in range(lowest, highest + 1, step)]

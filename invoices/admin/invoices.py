@@ -12,10 +12,11 @@ from django.utils.safestring import SafeString
 
 from holds.admin.holds import MakerFilter, place_in_two_lines
 from inventory.admin.confirmation import asked_first, words_field
-from inventory.admin.shown import event_in_two_lines, label, money
+from inventory.admin.formatting import event_in_two_lines, label
 from inventory.admin.tenancy import OwnRowsAdmin, caller
+from inventory.prices import money
 from invoices import services
-from invoices.admin.by_hand import sell_held_page, sell_page
+from invoices.admin.staff_pages import sell_held_page, sell_page
 from invoices.models import Invoice
 
 
@@ -72,7 +73,7 @@ class InvoiceAdmin(OwnRowsAdmin):
             self.admin_site.admin_view(partial(page, self)) for page in (sell_page, sell_held_page)
         )
         return [
-            path("by-hand/<int:group_id>/", sell, name="invoices_invoice_by_hand"),
+            path("by-hand/<int:group_id>/", sell, name="invoices_invoice_by_staff"),
             path("by-hand/hold/<int:hold_id>/", sell_held, name="invoices_invoice_sell_held"),
             *super().get_urls(),
         ]
@@ -102,7 +103,7 @@ class InvoiceAdmin(OwnRowsAdmin):
 
     @admin.display(description="order id", ordering="order_id")
     def order(self, invoice: Invoice) -> str:
-        by_itself = invoice.order_id == invoice.hold.global_id and invoice.hold.by_hand
+        by_itself = invoice.order_id == invoice.hold.global_id and invoice.hold.by_staff
         return "no reference" if by_itself else invoice.order_id
 
     @admin.display(description="state")

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, ProgrammingError
 
 from automator import audit
-from automator.books import Check
+from automator.audit.checks import Check
 
 
 class Command(BaseCommand):

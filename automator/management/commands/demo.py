@@ -19,10 +19,10 @@ from django.db import OperationalError, ProgrammingError, connection, connection
 from django.db.migrations.exceptions import InconsistentMigrationHistory
 from django.db.migrations.loader import MigrationLoader
 
-from automator import demo
-from automator.cluster import PostgresError
-from automator.postgres import BusyError, Server
-from automator.processes import Lock, Told, child, end_with_parent, exit_on
+from automator.demo import data as demo
+from automator.postgres.cluster import PostgresError
+from automator.postgres.processes import Lock, Terminated, child, end_with_parent, exit_on
+from automator.postgres.server import BusyError, Server
 from inventory.models import Broker
 
 SECONDS_TO_FINISH_REQUESTS = 5
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         try:
             with contextlib.ExitStack() as running:
                 self.serve(running)
-        except Told:
+        except Terminated:
             with contextlib.suppress(OSError):  # the terminal may be gone
                 self.stdout.write("Stopped. The data stays for the next time.")
         except (PostgresError, OperationalError) as error:

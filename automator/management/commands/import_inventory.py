@@ -13,12 +13,12 @@ from django.utils.timezone import is_aware, make_aware
 
 from automator.management.brokers import broker_named
 from holds.imports import applying, checking
+from holds.imports.locks import BookBusy
 from holds.imports.preview import FIRST, changed
-from holds.imports.turns import BookBusy
 from inventory.book import FORMATS
-from inventory.imports import Import, ImportState, Quantities, Verdict
 from inventory.models import Caller
-from inventory.transactions import TROUBLE
+from inventory.models.imports import Import, ImportState, Quantities, Verdict
+from inventory.transactions import DATABASE_UNAVAILABLE
 
 CALLER = Caller("command import_inventory")
 
@@ -47,13 +47,13 @@ def moment(text: str) -> datetime:
     return found if is_aware(found) else make_aware(found)
 
 
-def why(book: Import) -> str:
+def why(job: Import) -> str:
     """Why an import stopped before its end, and what to do."""
-    if book.state == ImportState.SUPERSEDED:
+    if job.state == ImportState.SUPERSEDED:
         return "a newer book came first."
-    if book.state == ImportState.LOST:
-        return book.problem
-    if book.state == ImportState.DRY_RUN:
+    if job.state == ImportState.LOST:
+        return job.problem
+    if job.state == ImportState.DRY_RUN:
         return "somebody discarded it in the admin."
     return (
         "calls keep the other ticket groups locked, or a newer book is being checked. "
@@ -113,33 +113,35 @@ class Command(BaseCommand):
                 refused as a whole, or the import stopped before its end.
         """
         try:
-            book = self.checked(options)
+            job = self.checked(options)
         except BookBusy as error:
             raise CommandError(str(error)) from error
-        except TROUBLE as error:
+        except DATABASE_UNAVAILABLE as error:
             raise CommandError(f"Nothing was changed: {reason(error)}.") from error
-        self.report(book)
-        if book.state == ImportState.SUPERSEDED:
+        self.report(job)
+        if job.state == ImportState.SUPERSEDED:
             raise CommandError("Nothing was changed: a newer book came first.")
-        if book.state == ImportState.REFUSED:
-            raise CommandError(f"{book.problem} Nothing was changed.")
+        if job.state == ImportState.REFUSED:
+            raise CommandError(f"{job.problem} Nothing was changed.")
         if options["dry_run"]:
-            with contextlib.suppress(*TROUBLE):  # it ends with the next book that is imported
-                applying.drop(book)
+            with contextlib.suppress(
+                *DATABASE_UNAVAILABLE
+            ):  # it ends with the next book that is imported
+                applying.drop(job)
             self.stdout.write("A dry run: nothing was changed.")
             return
         try:
-            applying.apply(book, caller=CALLER, progress=self.progress)
-        except TROUBLE as error:
+            applying.apply(job, caller=CALLER, progress=self.progress)
+        except DATABASE_UNAVAILABLE as error:
             raise CommandError(
-                f"Stopped after {book.applied} of {book.to_apply} by the database: {reason(error)}."
+                f"Stopped after {job.applied} of {job.to_apply} by the database: {reason(error)}."
                 " What was applied stays so. Run the same command again."
             ) from error
         finally:
             self.progress("", 0, 0)
-        if book.state != ImportState.DONE:
-            raise CommandError(f"Stopped after {book.applied} of {book.to_apply}: {why(book)}")
-        self.stdout.write(f"Applied {book.applied} of {book.to_apply}.")
+        if job.state != ImportState.DONE:
+            raise CommandError(f"Stopped after {job.applied} of {job.to_apply}: {why(job)}")
+        self.stdout.write(f"Applied {job.applied} of {job.to_apply}.")
 
     def checked(self, options: dict[str, Any]) -> Import:
         """Check the file. Raises what `checking.check` does."""
@@ -162,34 +164,34 @@ class Command(BaseCommand):
                 progress=self.progress,
             )
 
-    def report(self, book: Import) -> None:
+    def report(self, job: Import) -> None:
         """What the file says, and the first of its differences and refused rows."""
         self.progress("", 0, 0)
-        if same := checking.same_file(book):
+        if same := checking.same_file(job):
             self.stdout.write(
                 f"This is the same file as the import of {same.started_at:%Y-%m-%d %H:%M:%S} UTC,"
                 " which was applied."
             )
-        if book.ignored:
-            self.stdout.write(f"Unknown columns, ignored: {', '.join(book.ignored)}.")
-        if book.not_kept:
-            self.stdout.write(f"Known columns that are not kept: {', '.join(book.not_kept)}.")
-        refused = book.rows.filter(verdict=Verdict.REFUSED)
+        if job.ignored:
+            self.stdout.write(f"Unknown columns, ignored: {', '.join(job.ignored)}.")
+        if job.not_kept:
+            self.stdout.write(f"Known columns that are not kept: {', '.join(job.not_kept)}.")
+        refused = job.rows.filter(verdict=Verdict.REFUSED)
         for row in refused[:FIRST]:
             self.stderr.write(f"line {row.line}: {' '.join(row.problems)}")
-        if book.refused > FIRST:
-            self.stderr.write(f"and {book.refused - FIRST} more refused rows; the admin has them.")
-        if book.state == ImportState.CHECKED and (growing := checking.growth(book)):
+        if job.refused > FIRST:
+            self.stderr.write(f"and {job.refused - FIRST} more refused rows; the admin has them.")
+        if job.state == ImportState.CHECKED and (growing := checking.growth(job)):
             self.stdout.write(growing)
-        for change in changed(book):
+        for change in changed(job):
             facts = [f"{fact.field} {fact.was} → {fact.becomes}" for fact in change.differences]
             said = change.refusal or ", ".join(facts)
             self.stdout.write(f"line {change.row.line}: {change.row.remote_id}: {said}")
-        if book.format:
+        if job.format:
             self.stdout.write(
-                f"{book.format}: {book.rows_read} rows: {book.new} new, {book.changed} changed,"
-                f" {book.unchanged} unchanged, {book.refused} refused"
-                + (f"; {book.vanished} vanished from the book." if book.snapshot else ".")
+                f"{job.format}: {job.rows_read} rows: {job.new} new, {job.changed} changed,"
+                f" {job.unchanged} unchanged, {job.refused} refused"
+                + (f"; {job.vanished} vanished from the book." if job.snapshot else ".")
             )
 
     def progress(self, stage: str, done: int, total: int) -> None:

@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError
 
-from inventory.transactions import waited_in_vain
+from inventory.transactions import is_lock_timeout
 
 ATTEMPTS = 10
 PAUSE = 3.0  # seconds between two attempts, in which the calls that queued get their turn
@@ -30,7 +30,7 @@ class Command(migrate.Command):
             try:
                 super().handle(*args, **options)
             except OperationalError as error:
-                if not waited_in_vain(error):
+                if not is_lock_timeout(error):
                     raise
                 reason = str(error).strip().partition("\n")[0]
                 if attempt == ATTEMPTS:

@@ -1,0 +1,215 @@
+"""How an error under /api is answered: each exception becomes a problem of `problems.py`."""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError
+from django.http import Http404 as DjangoNotFound
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
+from django.views import defaults
+from rest_framework import exceptions
+from rest_framework.renderers import BaseRenderer
+from rest_framework.response import Response
+
+from automator.api.parsers import BodyTooLarge
+from automator.api.problems import (
+    ADDRESS_NOT_ALLOWED,
+    BODY_TOO_LARGE,
+    BUSY,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    MEDIA_TYPE,
+    METHOD_NOT_ALLOWED,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    OUTCOME_UNKNOWN,
+    PROBLEMS,
+    RATE_LIMITED,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    UNSUPPORTED_MEDIA_TYPE,
+    Problem,
+)
+from holds.serializers import InstantField
+from inventory.errors import Refusal
+from inventory.transactions import OutcomeUnknown
+
+logger = logging.getLogger("automator.api.problems")
+
+_OF_FRAMEWORK: dict[type[Exception], Problem] = {
+    exceptions.ParseError: INVALID_REQUEST,
+    exceptions.ValidationError: INVALID_REQUEST,
+    exceptions.NotAuthenticated: UNAUTHENTICATED,
+    exceptions.AuthenticationFailed: UNAUTHENTICATED,
+    exceptions.PermissionDenied: ADDRESS_NOT_ALLOWED,
+    exceptions.NotFound: NOT_FOUND,
+    DjangoNotFound: NOT_FOUND,
+    exceptions.MethodNotAllowed: METHOD_NOT_ALLOWED,
+    exceptions.NotAcceptable: NOT_ACCEPTABLE,
+    exceptions.UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE,
+    exceptions.Throttled: RATE_LIMITED,
+    BodyTooLarge: BODY_TOO_LARGE,
+    UnreadablePostError: INVALID_REQUEST,  # the caller has gone, so nobody reads the answer
+    OutcomeUnknown: OUTCOME_UNKNOWN,
+}
+# Lock not available, deadlock, serialization failure, statement timeout.
+_BUSY_STATES = {"55P03", "40P01", "40001", "57014"}
+_READ_ONLY_STATE = "25006"
+
+
+class AnswerRenderer(BaseRenderer):
+    """JSON in UTF-8, without spaces."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None  # application/json has no such parameter
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def answer(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler: any error whatever becomes a problem."""
+    request: HttpRequest = context["request"]._request
+    if isinstance(error, Refusal):
+        problem, members = PROBLEMS[error.code], {"detail": error.detail, **told(error.members)}
+    else:
+        problem, members = problem_of(error), members_of(error)
+    if problem is INTERNAL_ERROR:
+        logger.error("internal error", exc_info=error)
+    elif problem.status >= INTERNAL_ERROR.status:
+        logger.warning("%s: %s", problem.code, error)
+    return Response(
+        body(request, problem, **members),
+        status=problem.status,
+        headers=headers_of(problem, error),
+        content_type=MEDIA_TYPE,
+    )
+
+
+def told(members: Mapping[str, Any]) -> dict[str, Any]:
+    """The extra members of a refusal as JSON has them: times as in every other answer."""
+    time = InstantField()
+    return {
+        name: time.to_representation(value) if isinstance(value, datetime) else value
+        for name, value in members.items()
+    }
+
+
+def problem_of(error: Exception) -> Problem:
+    """Which problem an exception is that no service raised."""
+    for kind, problem in _OF_FRAMEWORK.items():
+        if isinstance(error, kind):
+            return problem
+    if isinstance(error, DatabaseError | InterfaceError):
+        state = getattr(error.__cause__, "sqlstate", None) or ""
+        if state in _BUSY_STATES:
+            return BUSY
+        if isinstance(error, OperationalError | InterfaceError) or (
+            isinstance(error, InternalError) and state == _READ_ONLY_STATE
+        ):
+            return UNAVAILABLE
+    return INTERNAL_ERROR
+
+
+def members_of(error: Exception) -> dict[str, Any]:
+    """The extra members of a problem that the framework raised."""
+    if isinstance(error, exceptions.ParseError):
+        return malformed(str(error.detail))
+    if isinstance(error, exceptions.ValidationError):
+        fields: dict[str, list[exceptions.ErrorDetail]] = error.detail  # type: ignore[assignment]
+        errors = [
+            {"field": name, "code": str(message.code), "message": str(message)}
+            for name, messages in fields.items()
+            for message in messages
+        ]
+        return {
+            "detail": "; ".join(f"{e['field']}: {e['message']}" for e in errors),
+            "errors": errors,
+        }
+    return {}
+
+
+def malformed(detail: str) -> dict[str, Any]:
+    """The extra members where no field in particular is at fault."""
+    return {
+        "detail": detail,
+        "errors": [{"field": None, "code": "malformed", "message": detail}],
+    }
+
+
+def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
+    """Retry-After, Allow and WWW-Authenticate, where the problem has them."""
+    headers = {}
+    if problem.retry_after:
+        headers["Retry-After"] = str(problem.retry_after)
+    if wait := getattr(error, "wait", None):  # how long Throttled says
+        headers["Retry-After"] = str(int(wait))
+    if problem is UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "X-API-Key"
+    return headers
+
+
+def body(request: HttpRequest | None, problem: Problem, **members: Any) -> dict[str, Any]:
+    """The problem as RFC 9457 writes it, with the members of the contract.
+
+    `request` is None where there is none: `members` must have the request id then. Otherwise it
+    remembers the code for its line in the access log.
+    """
+    if request:
+        request.problem_code = problem.code  # type: ignore[attr-defined]
+    return {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.meaning,
+        "code": problem.code,
+        "retryable": problem.retryable,
+        "request_id": getattr(request, "id", ""),
+        **members,
+    }
+
+
+def response(request: HttpRequest | None, problem: Problem, **members: Any) -> HttpResponse:
+    """A problem as an answer outside DRF."""
+    return HttpResponse(
+        AnswerRenderer().render(body(request, problem, **members)),
+        status=problem.status,
+        headers={"Retry-After": str(problem.retry_after)} if problem.retry_after else None,
+        content_type=MEDIA_TYPE,
+    )
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether the path is the API's, where no answer is HTML."""
+    return request.path_info == "/api" or request.path_info.startswith("/api/")
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler400: a request that is refused before any view, such as an unknown host."""
+    if is_api(request):
+        members = malformed("A header is not valid: Host, perhaps, names no host of this service.")
+        return response(request, INVALID_REQUEST, **members)
+    return defaults.bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
+    """Django's handler404."""
+    if is_api(request):
+        return response(request, NOT_FOUND)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponseBase:
+    """Django's handler500."""
+    if is_api(request):
+        return response(request, INTERNAL_ERROR)
+    return defaults.server_error(request)

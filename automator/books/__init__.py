@@ -1,6 +1,0 @@
-"""What the books must satisfy: counters, claims, the ledger and invoices against each other."""
-
-from automator.books import claims, sales, ticket_groups  # noqa: F401  they add checks
-from automator.books.check import CHECKS, Check
-
-__all__ = ["CHECKS", "Check"]

@@ -1,0 +1,130 @@
+"""What staff do outside the marketplace's calls: hold tickets of a group for a customer.
+
+The same lock, claims, ledger and constraints as the calls. A split rule and "off sale" bind the
+marketplace, not the broker's own staff.
+"""
+
+import secrets
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from holds import claims
+from holds.allocation import by_staff, with_room
+from holds.models import STAFF_PREFIX, Hold, State
+from holds.services import Outcome
+from inventory.errors import Refusal, TicketGroupNotFound
+from inventory.models import Caller, Effect, TicketGroup
+
+# Further is a slip, such as 2062; and Python has no time after the year 9999.
+FURTHEST = timedelta(days=3650)
+
+
+class Wanted(NamedTuple):
+    """Which tickets of which group: the seats that are named, or else any `quantity` together.
+
+    `global_id` is that of the form, so that one that is sent twice has one effect.
+    """
+
+    global_id: str
+    broker_id: int
+    group_id: int
+    quantity: int
+    seats: tuple[str, ...] = ()
+
+
+def new_global_id() -> str:
+    """An id for a form that holds or sells tickets by hand. No call can name it."""
+    return f"{STAFF_PREFIX}{secrets.token_hex(8)}"
+
+
+@claims.retry_once_if_outraced
+def hold(
+    wanted: Wanted,
+    *,
+    until: datetime,
+    unit_price: Decimal,
+    customer: str,
+    note: str = "",
+    caller: Caller,
+) -> Outcome:
+    """Hold tickets for a `customer` until a time, at the price of one that was agreed.
+
+    Overdue holds of the group are expired where their tickets are needed. Raises
+    TicketGroupNotFound, InsufficientTickets, or Refusal for a time that is past or too far ahead
+    and for a form that had another effect before. Then nothing has changed.
+    """
+    terms = claims.Terms(until, unit_price, customer, note)
+    with locked(wanted) as group:
+        situation = claims.read_situation(
+            broker_id=wanted.broker_id, global_id=wanted.global_id, group=group
+        )
+        if situation.hold:
+            return Outcome(_held_before(repeated(situation.hold, wanted), terms), replayed=True)
+        if until <= situation.now:
+            raise Refusal("That time is past: give a later one.")
+        if until > situation.now + FURTHEST:
+            raise Refusal("That time is more than 10 years ahead: give an earlier one.")
+        return Outcome(
+            take(wanted, group, situation=situation, terms=terms, caller=caller), replayed=False
+        )
+
+
+def locked(wanted: Wanted) -> AbstractContextManager[TicketGroup | None]:
+    """Lock the ticket group whose tickets are wanted."""
+    group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked_by_id(
+        wanted.group_id, broker_id=wanted.broker_id
+    )
+    return group
+
+
+def repeated(hold: Hold, wanted: Wanted) -> Hold:
+    """The hold that the same form made before. Raises Refusal where it asked for other tickets."""
+    same = (hold.group_id, hold.quantity) == (wanted.group_id, wanted.quantity)
+    if not same or (wanted.seats and set(hold.seats) != set(wanted.seats)):
+        raise Refusal("This form was sent before, for other tickets. Open it anew.")
+    return hold
+
+
+def _held_before(hold: Hold, terms: claims.Terms) -> Hold:
+    """The hold that the same form made before, if it stands as the form says."""
+    if hold.state != State.HELD:
+        raise Refusal(f"This form was sent before; its hold is {hold.state} now. Open it anew.")
+    if (hold.expires_at, hold.unit_price, hold.customer, hold.note) != terms:
+        raise Refusal(
+            f"This form was sent before, and {hold.quantity} are held for {hold.customer} since. "
+            "To hold others, open it anew."
+        )
+    return hold
+
+
+def take(
+    wanted: Wanted,
+    group: TicketGroup | None,
+    *,
+    situation: claims.Situation,
+    terms: claims.Terms,
+    caller: Caller,
+) -> Hold:
+    """Hold the wanted tickets of their locked group, in the transaction of a service.
+
+    Raises TicketGroupNotFound or InsufficientTickets.
+    """
+    if group is None:
+        raise TicketGroupNotFound
+    choose = by_staff(group, wanted.quantity, wanted.seats)
+    positions, overdue = with_room(group, situation, choose)
+    for other in overdue:
+        claims.change(other, Effect.EXPIRED, now=situation.now, caller=caller)
+    claims.claim(
+        group,
+        global_id=wanted.global_id,
+        quantity=wanted.quantity,
+        positions=positions,
+        situation=situation,
+        caller=caller,
+        terms=terms,
+    )
+    # As it is stored: with an id, which a call has no need of.
+    return Hold.objects.get(broker_id=wanted.broker_id, global_id=wanted.global_id)

@@ -1,0 +1,66 @@
+"""Actions on many ticket groups in the admin: prices, on sale and off sale. No claim changes."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from inventory import services
+from inventory.admin.confirmation import asked_first
+from inventory.admin.forms import PriceForm
+from inventory.admin.tenancy import OwnRowsAdmin
+from inventory.errors import Refusal
+from inventory.models import TicketGroup
+from inventory.prices import money
+
+COLUMNS = (
+    *("remote_id", "event_and_when", "section", "row", "seat_labels", "free_tickets", "held"),
+    *("sold", "asking_price", "on_sale"),
+)
+
+
+class GroupActions(OwnRowsAdmin):
+    """What can be done to a selection of ticket groups."""
+
+    actions = ("change_prices", "put_on_sale", "take_off_sale")
+
+    @asked_first(
+        title="Change prices",
+        warning="From now on holds are made at the new prices. Tickets that are held keep the "
+        "price of their hold, and tickets that are sold the price of their invoice. A group whose "
+        "price has changed since this page was opened is left as it is.",
+        columns=COLUMNS,
+        form=PriceForm,
+        seen="price",
+    )
+    def change_prices(
+        self, request: HttpRequest, group: TicketGroup, answers: dict[str, Any]
+    ) -> str:
+        if str(group.price) != answers["seen"]:
+            raise Refusal(f"The price is {group.price:,.2f} meanwhile, and was left so")
+        price = services.reprice(group.pk, answers["change"], answers["by"], seen=group.price)
+        currency = group.broker.currency
+        return f"Price changed from {money(group.price, currency)} to {money(price, currency)}."
+
+    @asked_first(
+        title="Put on sale",
+        warning="The marketplace can hold what is free of these at once. A group that is not in "
+        "your latest book is not for sale even so, until a book has it again.",
+        columns=COLUMNS,
+    )
+    def put_on_sale(self, request: HttpRequest, group: TicketGroup, answers: dict[str, Any]) -> str:
+        if not services.put_on_sale(group.pk, on_sale=True).listed:
+            return "On sale, but not in your latest book: until it is, nothing of it is for sale."
+        return "On sale."
+
+    @asked_first(
+        title="Take off sale",
+        warning="New holds are refused from now on. Holds and sales stay as they are: tickets that "
+        "are held can still be invoiced. Release them first if that must not happen.",
+        columns=COLUMNS,
+    )
+    def take_off_sale(
+        self, request: HttpRequest, group: TicketGroup, answers: dict[str, Any]
+    ) -> str:
+        off = services.put_on_sale(group.pk, on_sale=False)
+        kept = f" Still held: {off.held}." if off.held else ""
+        return f"Off sale.{kept}"

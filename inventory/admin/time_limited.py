@@ -1,0 +1,69 @@
+"""Saving a form of the admin: limited in time, and told in a sentence where it cannot be had."""
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+from inventory.admin.tenancy import EditableAdmin
+from inventory.transactions import is_lock_timeout, limited
+
+if TYPE_CHECKING:
+    BaseForm = forms.ModelForm[Any]
+else:
+    BaseForm = forms.BaseForm
+
+BUSY = "Somebody else is at work on this just now. Nothing was saved: wait a moment and save again."
+
+
+class SavedInTimeAdmin(EditableAdmin):
+    """An admin whose saves wait 2 seconds for a lock at most, and then show the filled form."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        def view() -> HttpResponse:
+            answer: HttpResponse = super(SavedInTimeAdmin, self).changeform_view(
+                request, object_id, form_url, extra_context
+            )
+            return answer
+
+        if request.method != "POST":
+            return view()
+        try:
+            with limited():
+                return view()
+        except IntegrityError:
+            # Somebody has added the same meanwhile: this time the form finds it.
+            with limited():
+                return view()
+        except OperationalError as error:
+            if not is_lock_timeout(error):
+                raise
+            request.busy = True  # type: ignore[attr-defined]
+            return view()
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Any = None,
+        change: bool = False,  # noqa: FBT001, FBT002
+        **kwargs: Any,
+    ) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        busy = getattr(request, "busy", False)
+        return types.new_class("BusyForm", (Busy, form)) if busy else form
+
+
+class Busy(BaseForm):
+    """In front of a form: it is not saved, and says why."""
+
+    def clean(self) -> dict[str, Any]:
+        raise ValidationError(BUSY)

@@ -1,0 +1,82 @@
+"""Events: what tickets are for, where, and when."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from inventory.models.brokers import NEVER_A_KEY, Broker, require_time_zone
+
+
+class PastAt(models.Func):
+    """When an event is past: at its start, or at the end of its day where the time is open.
+
+    An event whose date is to be announced is never past. Computed by PostgreSQL, so that calls,
+    filters and reports cannot differ.
+    """
+
+    template = (
+        "CASE WHEN time IS NULL THEN timezone(time_zone, (date + 1)::timestamp)"
+        " ELSE timezone(time_zone, date + time) END"
+    )
+    output_field = models.DateTimeField()
+
+
+class EventManager(models.Manager["Event"]):
+    """Adds the lock of the admin's form."""
+
+    def lock(self, event_id: int) -> "Event":
+        """Lock an event until the open transaction ends; return it as it is then.
+
+        Hold calls go on meanwhile, since they look at no name and no venue.
+        """
+        return self.select_for_update(no_key=True).get(id=event_id)
+
+
+class Event(models.Model):
+    """A show at a venue. Date and time are the venue's own; empty means to be announced."""
+
+    broker = models.ForeignKey(Broker, on_delete=models.PROTECT, related_name="events")
+    name = models.CharField(max_length=300)
+    venue = models.CharField(max_length=300)
+    date = models.DateField(null=True, blank=True, help_text="Empty: to be announced.")
+    time = models.TimeField(null=True, blank=True, help_text="Empty: to be announced.")
+    time_zone = models.CharField(max_length=64, default="America/New_York")
+    past_at = models.GeneratedField(
+        expression=PastAt(), output_field=models.DateTimeField(null=True), db_persist=True
+    )
+
+    objects = EventManager()
+
+    class Meta:
+        ordering: ClassVar = ["date", "time", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["broker", "name", "venue", "date", "time"],
+                condition=NEVER_A_KEY,
+                nulls_distinct=False,
+                name="event_unique",
+                violation_error_message="This broker has that event already.",
+            ),
+            models.CheckConstraint(
+                name="event_time_needs_date",
+                condition=Q(time__isnull=True) | Q(date__isnull=False),
+                violation_error_message="An event with a time needs a date.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.when}"
+
+    def clean(self) -> None:
+        require_time_zone(self.time_zone)
+
+    @property
+    def when(self) -> str:
+        """Date and time as a broker reads them, TBA for what is to be announced."""
+        if self.date is None:
+            return "TBA"
+        day = f"{self.date:%a %b} {self.date.day}, {self.date.year}"
+        if self.time is None:
+            return f"{day}, TBA"
+        return f"{day}, {self.time:%I:%M %p}".replace(" 0", " ")
