@@ -22,8 +22,10 @@ help:
 demo: .venv/demo.stamp
 	@exec .venv/bin/python manage.py demo
 
+# COVERAGE=1 measures what of the code the tests run; the floor stands in pyproject.toml.
 test: .venv/test.stamp
-	@exec .venv/bin/python -m pytest $(T) $(PYTEST_ARGS)
+	@.venv/bin/python -m $(if $(COVERAGE),coverage run -m )pytest $(T) $(PYTEST_ARGS)
+	$(if $(COVERAGE),@.venv/bin/python -m coverage report --skip-covered --sort=cover)
 
 lint: .venv/test.stamp
 	.venv/bin/python -m ruff format --check .
