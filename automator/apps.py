@@ -1,12 +1,12 @@
-"""The wiring's own app."""
+"""The app that connects the other three: settings, API, admin site, commands and logs."""
 
 from django.apps import AppConfig
 
 
 class AutomatorConfig(AppConfig):
-    """Registers the checks of the database."""
+    """Registers the system checks of the database."""
 
     name = "automator"
 
     def ready(self) -> None:
-        from automator import checks  # noqa: F401, PLC0415  importing registers them
+        from automator import checks  # noqa: F401, PLC0415  registers the checks

@@ -1,4 +1,7 @@
-"""What the database must be, asked of itself: `manage.py check --database default`, and migrate."""
+"""System checks of the database server's version and settings.
+
+They run in `manage.py check --database default` and in `manage.py migrate`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,14 +12,18 @@ from django.db import connection
 
 from inventory.transactions import TIME_LIMITS, short_transaction
 
-OLDEST = 15  # NULLS NOT DISTINCT; the limits need 14
+OLDEST = 15  # for NULLS NOT DISTINCT; the time limits need 14
 ISOLATION = "read committed"
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
 @register(Tags.database)
 def database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Errors where a call would not be safe, warnings where an answer would not be durable."""
+    """Check the server behind the default connection.
+
+    Returns errors for settings with which calls are not safe, and warnings for settings with which
+    a crash could lose calls that were answered.
+    """
     if "default" not in (databases or ()):
         return []
     with connection.cursor() as cursor:
@@ -29,7 +36,7 @@ def database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMess
 
 
 def _read_back() -> list[CheckMessage]:
-    """Compare what a call's transaction is to have with what PostgreSQL says it has."""
+    """Compare the settings that a call's transaction needs with those that PostgreSQL reports."""
     names = [*TIME_LIMITS, "transaction_isolation", *DURABLE]
     with short_transaction("SELECT 1", ()), connection.cursor() as cursor:
         cursor.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) name", (names,))
@@ -37,7 +44,7 @@ def _read_back() -> list[CheckMessage]:
     messages: list[CheckMessage] = [
         Error(
             f"In a call's transaction {name} is {found[name]}, not {limit}.",
-            hint="Does a pooler drop SET LOCAL, or split a transaction?",
+            hint="A connection pooler may drop SET LOCAL or split a transaction.",
             id="automator.E002",
         )
         for name, limit in TIME_LIMITS.items()
@@ -47,14 +54,14 @@ def _read_back() -> list[CheckMessage]:
         messages.append(
             Error(
                 f"A call's transaction is {found['transaction_isolation']}, not {ISOLATION}.",
-                hint="The locks are written for it: anything else fails where it need not.",
+                hint="The locking rules require it: other levels fail calls that could succeed.",
                 id="automator.E003",
             )
         )
     return messages + [
         Caution(
             f"{name} is off: a crash can lose calls that were answered.",
-            hint="Turn it on, unless nobody relies on the answers.",
+            hint="Turn it on unless no caller relies on the answers.",
             id="automator.W001",
         )
         for name in DURABLE

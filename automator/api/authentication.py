@@ -1,4 +1,4 @@
-"""Who is calling the API: the header X-API-Key, judged on every call."""
+"""Authentication of API calls by the header X-API-Key."""
 
 from typing import TYPE_CHECKING
 
@@ -11,17 +11,21 @@ from rest_framework.request import Request
 
 from automator.models import ApiKey, FoundKey
 
-if TYPE_CHECKING:  # DRF's views load this module
+if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """The key goes to `request.auth`; its broker is the only one the call can reach."""
+    """Sets `request.auth` to the key. The call can reach the rows of that key's broker only."""
 
     def authenticate(self, request: Request) -> tuple[None, FoundKey] | None:
-        """Raise AuthenticationFailed for a key that is no good, PermissionDenied for an address.
+        """Return the key of a call, or None where the header is missing.
 
-        Wrong, revoked, expired and missing keys are answered alike.
+        A caller cannot tell a wrong, revoked, expired or missing key from another.
+
+        Raises:
+            AuthenticationFailed: the key is wrong, revoked or expired.
+            PermissionDenied: the key's allow-list does not include the caller's address.
         """
         sent = request.headers.get("X-API-Key")
         if sent is None:
@@ -29,7 +33,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         key = ApiKey.objects.verified(sent)
         if key is None:
             raise AuthenticationFailed
-        # For the access log: of a refusal too, so that staff see which key came from where.
+        # The access log shows the key of a refused call too, so that staff see who used it.
         request._request.key_id = key.key_id  # type: ignore[attr-defined]
         if not key.allows(caller_address(request._request)):
             raise PermissionDenied
@@ -42,17 +46,18 @@ class ApiKeyAuthentication(BaseAuthentication):
 
 
 class HasApiKey(BasePermission):
-    """Every call needs a key."""
+    """Allows a call only if it was authenticated by a key."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         return request.auth is not None
 
 
 def caller_address(request: HttpRequest) -> str:
-    """Where a request comes from, as the outermost of our own proxies saw it.
+    """Return the address that a request comes from, as the outermost of our own proxies saw it.
 
-    With PROXY_HOPS proxies the address is that many from the right in X-Forwarded-For; empty,
-    which no allow-list has, where there are fewer. What stands further left is the caller's word.
+    With PROXY_HOPS proxies this is the address at that position from the right in X-Forwarded-For.
+    Addresses further left were sent by the caller and cannot be trusted. The result is empty where
+    the header has fewer addresses; no allow-list includes the empty address.
     """
     if not settings.PROXY_HOPS:
         return str(request.META.get("REMOTE_ADDR", ""))

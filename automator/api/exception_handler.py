@@ -1,4 +1,4 @@
-"""How an error under /api is answered: each exception becomes a problem of `problems.py`."""
+"""Error responses under /api: every exception is mapped to a problem of `problems.py`."""
 
 import json
 import logging
@@ -52,7 +52,7 @@ _OF_FRAMEWORK: dict[type[Exception], Problem] = {
     exceptions.UnsupportedMediaType: UNSUPPORTED_MEDIA_TYPE,
     exceptions.Throttled: RATE_LIMITED,
     BodyTooLarge: BODY_TOO_LARGE,
-    UnreadablePostError: INVALID_REQUEST,  # the caller has gone, so nobody reads the answer
+    UnreadablePostError: INVALID_REQUEST,  # the caller has disconnected and reads no answer
     OutcomeUnknown: OUTCOME_UNKNOWN,
 }
 # Lock not available, deadlock, serialization failure, statement timeout.
@@ -61,11 +61,11 @@ _READ_ONLY_STATE = "25006"
 
 
 class AnswerRenderer(BaseRenderer):
-    """JSON in UTF-8, without spaces."""
+    """Renders JSON in UTF-8, without spaces."""
 
     media_type = "application/json"
     format = "json"
-    charset = None  # application/json has no such parameter
+    charset = None  # application/json has no charset parameter
 
     def render(
         self,
@@ -77,7 +77,7 @@ class AnswerRenderer(BaseRenderer):
 
 
 def answer(error: Exception, context: dict[str, Any]) -> Response:
-    """DRF's exception handler: any error whatever becomes a problem."""
+    """Turn any exception of a view into a problem. This is DRF's EXCEPTION_HANDLER."""
     request: HttpRequest = context["request"]._request
     if isinstance(error, Refusal):
         problem, members = PROBLEMS[error.code], {"detail": error.detail, **told(error.members)}
@@ -96,7 +96,7 @@ def answer(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def told(members: Mapping[str, Any]) -> dict[str, Any]:
-    """The extra members of a refusal as JSON has them: times as in every other answer."""
+    """Return the extra members of a refusal for JSON, with times formatted as in other answers."""
     time = InstantField()
     return {
         name: time.to_representation(value) if isinstance(value, datetime) else value
@@ -105,7 +105,7 @@ def told(members: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def problem_of(error: Exception) -> Problem:
-    """Which problem an exception is that no service raised."""
+    """Return the problem for an exception that is not a refusal of a service."""
     for kind, problem in _OF_FRAMEWORK.items():
         if isinstance(error, kind):
             return problem
@@ -121,7 +121,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def members_of(error: Exception) -> dict[str, Any]:
-    """The extra members of a problem that the framework raised."""
+    """Return the extra members of a problem for an exception that DRF raised."""
     if isinstance(error, exceptions.ParseError):
         return malformed(str(error.detail))
     if isinstance(error, exceptions.ValidationError):
@@ -139,7 +139,7 @@ def members_of(error: Exception) -> dict[str, Any]:
 
 
 def malformed(detail: str) -> dict[str, Any]:
-    """The extra members where no field in particular is at fault."""
+    """Return the extra members for an invalid request in which no single field is at fault."""
     return {
         "detail": detail,
         "errors": [{"field": None, "code": "malformed", "message": detail}],
@@ -147,11 +147,11 @@ def malformed(detail: str) -> dict[str, Any]:
 
 
 def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
-    """Retry-After, Allow and WWW-Authenticate, where the problem has them."""
+    """Return the headers Retry-After and WWW-Authenticate, where the problem has them."""
     headers = {}
     if problem.retry_after:
         headers["Retry-After"] = str(problem.retry_after)
-    if wait := getattr(error, "wait", None):  # how long Throttled says
+    if wait := getattr(error, "wait", None):  # seconds, set by Throttled
         headers["Retry-After"] = str(int(wait))
     if problem is UNAUTHENTICATED:
         headers["WWW-Authenticate"] = "X-API-Key"
@@ -159,10 +159,13 @@ def headers_of(problem: Problem, error: Exception) -> dict[str, str]:
 
 
 def body(request: HttpRequest | None, problem: Problem, **members: Any) -> dict[str, Any]:
-    """The problem as RFC 9457 writes it, with the members of the contract.
+    """Return a problem as an RFC 9457 object with the members that the contract adds.
 
-    `request` is None where there is none: `members` must have the request id then. Otherwise it
-    remembers the code for its line in the access log.
+    Args:
+        request: the request that is answered; the code is stored on it for the access log. None
+            where no request could be read; `members` must then contain `request_id`.
+        problem: the problem to describe.
+        members: members that replace or extend the standard ones.
     """
     if request:
         request.problem_code = problem.code  # type: ignore[attr-defined]
@@ -179,7 +182,7 @@ def body(request: HttpRequest | None, problem: Problem, **members: Any) -> dict[
 
 
 def response(request: HttpRequest | None, problem: Problem, **members: Any) -> HttpResponse:
-    """A problem as an answer outside DRF."""
+    """Return a problem as a response, for code that runs outside DRF."""
     return HttpResponse(
         AnswerRenderer().render(body(request, problem, **members)),
         status=problem.status,
@@ -189,27 +192,29 @@ def response(request: HttpRequest | None, problem: Problem, **members: Any) -> H
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether the path is the API's, where no answer is HTML."""
+    """Whether the path belongs to the API, where no answer may be HTML."""
     return request.path_info == "/api" or request.path_info.startswith("/api/")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler400: a request that is refused before any view, such as an unknown host."""
+    """Answer a request that Django refuses before any view, as handler400, such as a bad Host."""
     if is_api(request):
-        members = malformed("A header is not valid: Host, perhaps, names no host of this service.")
+        members = malformed(
+            "A header is not valid. Host may name a host that this service does not have."
+        )
         return response(request, INVALID_REQUEST, **members)
     return defaults.bad_request(request, exception)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:
-    """Django's handler404."""
+    """Answer a request for an unknown path, as Django's handler404."""
     if is_api(request):
         return response(request, NOT_FOUND)
     return defaults.page_not_found(request, exception)
 
 
 def server_error(request: HttpRequest) -> HttpResponseBase:
-    """Django's handler500."""
+    """Answer a request whose view raised an unhandled exception, as Django's handler500."""
     if is_api(request):
         return response(request, INTERNAL_ERROR)
     return defaults.server_error(request)

@@ -1,4 +1,4 @@
-"""What is not there, said in JSON: any path under /api that no call has."""
+"""The JSON answer for any path under /api that does not belong to a call."""
 
 from typing import NoReturn
 
@@ -8,7 +8,7 @@ from rest_framework.views import APIView
 
 
 class UnknownPath(APIView):
-    """404 for every method, without asking for a key."""
+    """Answers 404 to every method and does not require a key."""
 
     authentication_classes = ()
     permission_classes = ()

@@ -1,4 +1,4 @@
-"""The body of a call: a small JSON object, read strictly."""
+"""A strict parser for the body of a call, which is a small JSON object."""
 
 import json
 from collections.abc import Mapping
@@ -12,14 +12,15 @@ MOST_DEPTH = 20
 
 
 class BodyTooLarge(APIException):
-    """The body has more than MOST_BYTES."""
+    """The body is larger than MOST_BYTES."""
 
 
 class StrictJSONParser(BaseParser):
-    """Takes what RFC 8259 calls JSON and no two readers can understand differently.
+    """Parses JSON as RFC 8259 defines it and refuses what two parsers could read differently.
 
-    Refused with ParseError, beside malformed text: NaN and Infinity, a key that stands twice,
-    deep nesting, NUL, a lone surrogate, anything but UTF-8, anything but an object.
+    Apart from malformed text it refuses NaN and Infinity, duplicate names in an object, nesting
+    deeper than MOST_DEPTH, NUL characters, lone surrogates, any encoding but UTF-8, and any value
+    but an object.
     """
 
     media_type = "application/json"
@@ -30,6 +31,12 @@ class StrictJSONParser(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
+        """Return the object that the body contains.
+
+        Raises:
+            BodyTooLarge: the body is larger than MOST_BYTES.
+            ParseError: the body is not a JSON object, or is one of those refused above.
+        """
         body = stream.read(MOST_BYTES + 1)
         if len(body) > MOST_BYTES:
             raise BodyTooLarge
@@ -59,7 +66,12 @@ def _no_constants(name: str) -> None:
 
 
 def _check(value: object, depth: int) -> None:
-    """Raise ValueError for a string no database can keep, RecursionError past `depth` levels."""
+    """Raise ValueError for a string that PostgreSQL cannot store.
+
+    Raises:
+        ValueError: a string contains NUL or a lone surrogate.
+        RecursionError: the value is nested deeper than `depth` levels.
+    """
     if isinstance(value, str):
         if "\0" in value:
             raise ValueError("a string contains NUL")

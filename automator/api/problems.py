@@ -1,6 +1,6 @@
-"""Every error under /api, in one place: its code, its status and what it means (RFC 9457).
+"""The catalogue of all errors under /api: their codes, statuses and meanings (RFC 9457).
 
-The answers, the OpenAPI document and the docs pages all read PROBLEMS.
+The answers, the OpenAPI document and the documentation pages are all made from PROBLEMS.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,11 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True)
 class Problem:
-    """One code of the contract. `retry_after` is in seconds; `example` shows extra members."""
+    """An error code of the contract (/docs/contract/).
+
+    `retry_after` is in seconds. `example` has the members that this problem adds to the standard
+    ones.
+    """
 
     code: str
     status: int
@@ -29,7 +33,7 @@ class Problem:
 
     @property
     def type(self) -> str:
-        """The page that explains it, relative to the service."""
+        """The path of the page that explains the problem."""
         return f"/docs/errors/{self.code}/"
 
 
@@ -53,17 +57,17 @@ INVALID_REQUEST = Problem(
     "invalid_request",
     400,
     "The request is not valid",
-    "The body is not JSON, a field is missing, or a value is not what it must be. `errors` lists "
-    "every field at fault. Nothing changed; correct the call. Bytes that are no HTTP request are "
-    "answered with this code too, and status 400, 414 or 431; then the connection is closed.",
+    "The body is not JSON, a field is missing, or a value is not valid. `errors` lists "
+    "every field at fault. Nothing changed; correct the call. Bytes that are not an HTTP request "
+    "have this code too, with status 400, 414 or 431, and the connection is closed.",
     example={
         "detail": "quantity: This field is required.",
         "errors": [{"field": "quantity", "code": "required", "message": "This field is required."}],
     },
 )
-# Bytes that are no HTTP request: nobody can say which call they were meant to be.
+# For bytes that are not an HTTP request, which cannot be assigned to a call.
 NO_REQUEST: dict[int, Problem] = {
-    400: replace(INVALID_REQUEST, title="The bytes are no HTTP request"),
+    400: replace(INVALID_REQUEST, title="The bytes are not an HTTP request"),
     414: replace(INVALID_REQUEST, status=414, title="The request line is too long"),
     431: replace(INVALID_REQUEST, status=431, title="The header is too large"),
 }
@@ -71,27 +75,27 @@ UNAUTHENTICATED = Problem(
     "unauthenticated",
     401,
     "A valid API key is needed",
-    "The header X-API-Key is missing, or the key is wrong, revoked or expired: all are answered "
-    "alike. Ask the broker's staff for a key.",
+    "The header X-API-Key is missing, or the key is wrong, revoked or expired. The answer is the "
+    "same in all these cases. Ask the broker's staff for a key.",
 )
 ADDRESS_NOT_ALLOWED = Problem(
     "address_not_allowed",
     403,
     "The key may not be used from this address",
-    "The key is valid, but its allow-list does not have the address the call came from.",
+    "The key is valid, but its allow-list does not include the address the call came from.",
 )
 HTTPS_REQUIRED = Problem(
     "https_required",
     403,
     "The API is served over HTTPS only",
-    "The call came over plain HTTP, and its key with it. Nothing was done, and the call is not "
-    "redirected. Use https, and have the key replaced.",
+    "The call, and the key in it, was sent over plain HTTP. Nothing was done, and the call is not "
+    "redirected. Use HTTPS, and ask the broker's staff to replace the key.",
 )
 NOT_FOUND = Problem(
     "not_found",
     404,
     "There is no such path",
-    "The path is not one of this API.",
+    "The path does not belong to this API.",
 )
 METHOD_NOT_ALLOWED = Problem(
     "method_not_allowed",
@@ -103,13 +107,13 @@ NOT_ACCEPTABLE = Problem(
     "not_acceptable",
     406,
     "Answers are JSON",
-    "The header Accept rules out application/json, and answers come as nothing else.",
+    "The header Accept excludes application/json, which is the only type of an answer.",
 )
 BODY_TOO_LARGE = Problem(
     "body_too_large",
     413,
     "The body is too large",
-    "A body has at most 16 KiB. Nothing changed.",
+    "The body of a call may have at most 16 KiB. Nothing changed.",
 )
 UNSUPPORTED_MEDIA_TYPE = Problem(
     "unsupported_media_type",
@@ -130,15 +134,15 @@ INTERNAL_ERROR = Problem(
     "internal_error",
     500,
     "A fault of this service",
-    "Something unforeseen happened and was logged. Whether the call took effect is unknown: "
-    "repeat the same call, and tell the broker's staff the request id if it stays.",
+    "An unexpected error occurred and was logged. Whether the call took effect is unknown: "
+    "repeat the same call. If the error persists, tell the broker's staff the request id.",
     retryable=True,
 )
 BUSY = Problem(
     "busy",
     503,
     "The tickets are busy",
-    "Somebody else kept the ticket group, or a table, locked for over two seconds, or the database "
+    "Another call kept the ticket group, or a table, locked for over two seconds, or the database "
     "was too busy. Nothing changed. Repeat the same call after Retry-After seconds.",
     retryable=True,
     retry_after=1,
@@ -146,8 +150,8 @@ BUSY = Problem(
 UNAVAILABLE = Problem(
     "unavailable",
     503,
-    "The database is away",
-    "The database cannot be reached, does not answer in time, or takes no changes now. Nothing "
+    "The database is unavailable",
+    "The database cannot be reached, does not answer in time, or is read-only. Nothing "
     "changed. Repeat the same call after Retry-After seconds.",
     retryable=True,
     retry_after=2,
@@ -157,13 +161,13 @@ OUTCOME_UNKNOWN = Problem(
     503,
     "It is not known whether the call took effect",
     "The database was asked to commit, and the connection was lost, no answer came in time, or a "
-    "standby has not confirmed the change. Repeat the same call: it takes effect once, and the "
-    "answer tells.",
+    "standby has not confirmed the change. Repeat the same call: it takes effect only once, and "
+    "its answer tells whether it did.",
     retryable=True,
     retry_after=1,
 )
 
-# What any call can be answered, and what only a call with a body can.
+# The problems that any call can be answered with, and those of calls with a body.
 ANYWHERE = (
     *(INVALID_REQUEST, UNAUTHENTICATED, ADDRESS_NOT_ALLOWED, HTTPS_REQUIRED, NOT_FOUND),
     *(METHOD_NOT_ALLOWED, NOT_ACCEPTABLE, RATE_LIMITED, INTERNAL_ERROR),

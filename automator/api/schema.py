@@ -1,4 +1,4 @@
-"""The OpenAPI document: the calls as their views declare them, with every problem they answer."""
+"""The OpenAPI document: the calls as their views declare them, with all of their problems."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,8 @@ from inventory.limits import ID_PATTERN
 
 PROBLEM_SCHEMA = {
     "type": "object",
-    "description": "An error as RFC 9457 describes it. `code` tells which; `type` explains it.",
+    "description": "An error as RFC 9457 defines it. `code` identifies it; `type` is the "
+    "address of the page that explains it.",
     "required": ["type", "title", "status", "detail", "code", "retryable", "request_id"],
     "properties": {
         "type": {"type": "string", "description": "A page under /docs/errors/."},
@@ -27,7 +28,7 @@ PROBLEM_SCHEMA = {
         "code": {"type": "string", "enum": sorted(problems.PROBLEMS)},
         "retryable": {
             "type": "boolean",
-            "description": "Whether repeating the same call settles it.",
+            "description": "Whether repeating the same call can succeed.",
         },
         "request_id": {"type": "string"},
         "available": {"type": "integer", "minimum": 0},
@@ -56,12 +57,12 @@ PROBLEM_SCHEMA = {
 }
 PATH_ID = {"type": "string", "pattern": ID_PATTERN}
 REQUEST_ID = {
-    "description": "The caller's own where it sent a sane one, or a new one.",
+    "description": "The id that the caller sent, if it is valid, or a new one.",
     "required": True,
     "schema": {"type": "string"},
 }
 REPLAYED = {
-    "description": "`true` where the same call had taken effect before.",
+    "description": "`true` if the same call had taken effect before.",
     "schema": {"type": "string", "enum": ["true"]},
 }
 RETRY_AFTER = {
@@ -70,7 +71,7 @@ RETRY_AFTER = {
     "schema": {"type": "integer", "minimum": 1},
 }
 CHALLENGE = {
-    "description": "The header that the key belongs into.",
+    "description": "The header in which the key is sent.",
     "required": True,
     "schema": {"type": "string", "enum": ["X-API-Key"]},
 }
@@ -79,8 +80,8 @@ ALLOW = {
     "required": True,
     "schema": {"type": "string"},
 }
-# No call can answer these, since its path and its method are right and its bytes are HTTP. They are
-# among the shared responses of the document, by these names.
+# These do not belong to a call, since its path and method are right and its bytes are HTTP. The
+# document has them among its shared responses, under these names.
 OUTSIDE = {
     "UnknownPath": problems.NOT_FOUND,
     "UnknownMethod": problems.METHOD_NOT_ALLOWED,
@@ -88,10 +89,10 @@ OUTSIDE = {
     "HeaderTooLarge": problems.NO_REQUEST[431],
 }
 _NO_NUL = {"type": "string", "pattern": "^[^\\u0000]*$"}
-# What a field may hold that no call knows: the body is read strictly before fields are looked at.
+# The allowed values of unknown fields. The parser is strict about the whole body.
 UNKNOWN_FIELD = {
-    "description": "Fields that a call does not know are ignored, as long as they are JSON: no NUL "
-    "and no lone surrogate in any text, no name twice in one object, 20 levels at most.",
+    "description": "Unknown fields are ignored, provided that they are valid JSON: no NUL and no "
+    "lone surrogate in any string, no duplicate name in an object, and at most 20 levels.",
     "anyOf": [
         {"type": ["null", "boolean", "number"]},
         _NO_NUL,
@@ -105,8 +106,8 @@ UNKNOWN_FIELD = {
 }
 _HOLD = {"global_id": "$response.body#/global_id"}
 _ORDER = {"order_id": "$response.body#/order_id"}
-# What may come after a success: for each call, by the name of the link, the next call and what it
-# takes from this one.
+# The OpenAPI links of a successful answer: for each call, by the name of the link, the call that
+# may follow and the values that it takes from this one.
 LINKS: dict[str, dict[str, dict[str, Any]]] = {
     "hold": {
         "Repeat": {"operationId": "hold", "requestBody": "$request.body"},
@@ -140,30 +141,30 @@ LINKS: dict[str, dict[str, dict[str, Any]]] = {
 
 
 def problems_of(view: Any, path: str, method: str) -> list[Problem]:
-    """Every problem that a call of a view can answer, by status."""
+    """Return all problems that a call of a view can answer, ordered by status."""
     members = getattr(view, "members_of_refusals", {}).get(view.action, {})
     refusals = [
         replace(found, example={**found.example, **members})
         for found in (problems.PROBLEMS[refusal.code] for refusal in view.refusals[view.action])
     ]
     common = [problem for problem in problems.ANYWHERE if problem not in OUTSIDE.values()]
-    # A slash in an id makes another path of it.
+    # An id that contains a slash results in an unknown path.
     slashed = [problems.NOT_FOUND] if "{" in path else []
     body = problems.WITH_BODY if method == "POST" else ()
     return sorted([*refusals, *common, *slashed, *body], key=lambda problem: problem.status)
 
 
 class CallSchema(AutoSchema):
-    """Adds to a call the problems that its view declares, the form of its ids, and headers."""
+    """Adds the problems that a view declares, the pattern of ids, and headers to its calls."""
 
     def get_override_parameters(self) -> list[Any]:
-        """The ids in the path, and the request's own id."""
+        """Return the parameters for the ids in the path and for the request id."""
         ids = [
             OpenApiParameter(
                 name,
                 PATH_ID,
                 OpenApiParameter.PATH,
-                description="As the marketplace chose it; percent-encoded where a path needs that.",
+                description="The id that the marketplace chose, percent-encoded where necessary.",
             )
             for name in re.findall(r"{(\w+)}", self.path)
         ]
@@ -171,12 +172,13 @@ class CallSchema(AutoSchema):
             "X-Request-Id",
             str,
             OpenApiParameter.HEADER,
-            description="Comes back with the answer, and stands in the service's logs: 1 to 128 "
-            "letters, digits and `._:+=@-`. Another one is replaced.",
+            description="An id that the answer returns and the service's logs contain: 1 to 128 "
+            "letters, digits and `._:+=@-`. An id of any other form is replaced.",
         )
         return [*ids, request_id]
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """Return the operation with the problems, headers, links and examples of the call."""
         operation = super().get_operation(*args, **kwargs)
         if operation is None or not hasattr(self.view, "refusals"):
             return operation
@@ -195,20 +197,20 @@ class CallSchema(AutoSchema):
 
 
 def example_of_success(operation: dict[str, Any]) -> dict[str, Any]:
-    """The body of a call's first answer."""
+    """Return the example body of the first answer that a call lists."""
     answer = next(iter(operation["responses"].values()))
     return example_of_answer(answer)
 
 
 def example_of_answer(answer: dict[str, Any]) -> dict[str, Any]:
-    """The body of the one example that an answer of success has."""
+    """Return the body of the only example of a successful answer."""
     (example,) = answer["content"]["application/json"]["examples"].values()
     body: dict[str, Any] = example["value"]
     return body
 
 
 def problem_answer(found: Sequence[Problem]) -> dict[str, Any]:
-    """The answer of one status: its problems, each with an example."""
+    """Return the OpenAPI response for one status, with an example for each problem."""
     headers: dict[str, Any] = {"X-Request-Id": REQUEST_ID}
     if any(problem.retry_after for problem in found):
         headers["Retry-After"] = RETRY_AFTER
@@ -232,7 +234,7 @@ def problem_answer(found: Sequence[Problem]) -> dict[str, Any]:
 
 
 def example_of(problem: Problem) -> dict[str, Any]:
-    """How a problem looks on the wire."""
+    """Return a problem as it is sent, with an example request id."""
     return {
         "type": problem.type,
         "title": problem.title,
@@ -246,7 +248,7 @@ def example_of(problem: Problem) -> dict[str, Any]:
 
 
 def one_path_each(endpoints: list[Any]) -> list[Any]:
-    """Leave out the paths with a trailing slash: they are the same calls."""
+    """Remove the paths with a trailing slash, which lead to the same calls."""
     return [
         endpoint
         for endpoint in endpoints
@@ -255,7 +257,7 @@ def one_path_each(endpoints: list[Any]) -> list[Any]:
 
 
 def finish(result: dict[str, Any], **context: Any) -> dict[str, Any]:
-    """Add what the calls share, and take out a mark that only another hook would read."""
+    """Add the shared components, and remove a marker that only an unused hook would read."""
     components = result["components"]
     for schema in components["schemas"].values():
         for field in schema["properties"].values():
@@ -273,7 +275,7 @@ def finish(result: dict[str, Any], **context: Any) -> dict[str, Any]:
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document names the key."""
+    """Describes the API key in the OpenAPI document."""
 
     target_class = "automator.api.authentication.ApiKeyAuthentication"
     name = "ApiKey"
@@ -283,5 +285,5 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "type": "apiKey",
             "in": "header",
             "name": "X-API-Key",
-            "description": "The key that the broker's staff handed out. It belongs to one broker.",
+            "description": "The key that the broker's staff issued. It belongs to one broker.",
         }

@@ -1,4 +1,4 @@
-"""How many calls a key may make: a bucket per key in each server process."""
+"""Rate limiting: a token bucket for each API key in each server process."""
 
 import math
 import threading
@@ -9,15 +9,16 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-if TYPE_CHECKING:  # DRF's views load this module
+if TYPE_CHECKING:  # DRF's views import this module
     from rest_framework.views import APIView
 
 
 class CallsPerMinute(BaseThrottle):
-    """At most API_CALLS_PER_MINUTE a key, evenly; a burst of one second's worth is fine.
+    """Allows API_CALLS_PER_MINUTE calls for each key, spread evenly over the minute.
 
-    Kept in the process: a count in the database would cost each call a write. It protects the
-    service from a caller gone wild; it is no accounting.
+    A burst may use up the calls of one second. The buckets are kept in the process, since counting
+    in the database would cost a write for each call. The limit protects the service from a client
+    that is out of control; it is not meant for accounting.
     """
 
     buckets: dict[int, tuple[float, float]] = {}
@@ -27,6 +28,7 @@ class CallsPerMinute(BaseThrottle):
         self.seconds = 0.0
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
+        """Whether the call's key has a token left; takes that token."""
         rate = settings.API_CALLS_PER_MINUTE / 60
         key: Any = request.auth  # a FoundKey, or None
         if not rate or key is None:
@@ -41,5 +43,5 @@ class CallsPerMinute(BaseThrottle):
         return tokens >= 1
 
     def wait(self) -> float:
-        """Seconds until the next call would be let through."""
+        """Return the number of seconds until the next call is allowed."""
         return float(math.ceil(self.seconds))

@@ -1,0 +1,1 @@
+"""Management commands that concern more than one app, and what they share."""

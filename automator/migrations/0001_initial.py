@@ -1,4 +1,4 @@
-"""Users, API keys and attempts to log in."""
+"""Creates the tables of users, API keys and log-in attempts."""
 
 import django.contrib.auth.models
 import django.contrib.auth.validators

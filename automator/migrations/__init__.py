@@ -1,0 +1,1 @@
+"""The migrations of users, API keys and log-in attempts."""
