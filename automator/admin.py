@@ -1,4 +1,4 @@
-"""Who may come in, in the admin: users and API keys. And the names on the site."""
+"""The admin pages of users, log-in attempts and API keys, and the options of the admin site."""
 
 from typing import Any
 
@@ -27,19 +27,22 @@ admin.site.site_title = admin.site.site_header = "automator"
 admin.site.index_title = "Your tickets"
 admin.site.site_url = "/docs/"
 admin.site.login_form = LoginForm
-admin.site.enable_nav_sidebar = False  # the pages are in the header, and lists need the width
-# A user's broker says what the user may do: groups and permissions would say nothing.
+admin.site.enable_nav_sidebar = False  # the header has the navigation, and lists need the width
+# A user's permissions follow from the user's broker, so groups would have no effect.
 admin.site.unregister(Group)
 
 
 def require_broker_or_superuser(form: Any) -> None:
-    """Add an error where a user would see nothing, or more than the broker's rows."""
+    """Add an error to `form` unless the user has either a broker or superuser status."""
     if bool(form.cleaned_data.get("broker")) == form.cleaned_data.get("is_superuser"):
-        form.add_error("broker", "A user has a broker, or is a superuser, who sees all of them.")
+        form.add_error(
+            "broker",
+            "Choose a broker, or make the user a superuser, who sees every broker: not both.",
+        )
 
 
 class NewUserForm(UserCreationForm):  # type: ignore[type-arg]
-    """Adds a user of a broker, or a superuser."""
+    """Adds a user of a broker or a superuser."""
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -48,7 +51,7 @@ class NewUserForm(UserCreationForm):  # type: ignore[type-arg]
 
 
 class ChangedUserForm(ChangedAsSeen, UserChangeForm):  # type: ignore[type-arg]
-    """Changes a user, who stays that of a broker or a superuser."""
+    """Changes a user of a broker or a superuser."""
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -58,7 +61,10 @@ class ChangedUserForm(ChangedAsSeen, UserChangeForm):  # type: ignore[type-arg]
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
-    """Django's own, for superusers alone. Users are not deleted: what they did has their name."""
+    """Django's user admin, open to superusers only.
+
+    Users cannot be deleted, because the records of what they did refer to them.
+    """
 
     form = ChangedUserForm
     add_form = NewUserForm
@@ -95,14 +101,14 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:  # noqa: FBT001
-        obj.is_staff = obj.is_staff or not change  # there is nothing else to log in to
-        # Only what was changed: another form may have taken rights away since this one was opened.
+        obj.is_staff = obj.is_staff or not change  # the admin is the only place to log in to
+        # Saving other fields could restore rights that were taken away since the form was opened.
         obj.save(update_fields=form.changed_data if change else None)
 
 
 @admin.register(LoginAttempt)
 class LoginAttemptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Who tried to log in, and who has to wait: for superusers, to look at."""
+    """Shows superusers who tried to log in and who has to wait. Rows cannot be changed."""
 
     list_display = ("at", "username", "address", "outcome", "locks")
     list_filter = ("outcome", "locks")
@@ -127,9 +133,9 @@ class LoginAttemptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What a new key is given."""
+    """The fields of a new key."""
 
-    # Declared, since the model's complaint would reach the page without what is wrong.
+    # Declared here because the error of the model field would not name the faulty network.
     networks = SimpleArrayField(
         forms.CharField(max_length=64, validators=[validate_network]),
         required=False,
@@ -140,12 +146,14 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_expires_at(self) -> Any:
         expires_at = self.cleaned_data["expires_at"]
         if expires_at and expires_at <= timezone.now():
-            raise ValidationError("A key that has expired lets nobody in.")
+            raise ValidationError("The expiry must be in the future.")
         return expires_at
 
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(OwnRowsAdmin):
+    """Makes and revokes the keys of the user's broker. A key cannot be changed."""
+
     form = ApiKeyForm
     list_display = (
         *("key_id", "name", "standing", "networks", "expires_at", "revoked_at"),
@@ -161,7 +169,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
     )
     readonly_fields = ("standing",)
     empty_text = (
-        "No API keys yet. Add one for the marketplace that is to hold and buy your tickets."
+        "There are no API keys yet. Add one for the marketplace that will sell your tickets."
     )
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
@@ -171,7 +179,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
         return self.has_view_permission(request)
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """A filter by the hash, letter by letter, would spell it out."""
+        """Refuse filters by the hash, which could be used to guess it letter by letter."""
         hidden = lookup.startswith("secret_hash")
         return not hidden and super().lookup_allowed(lookup, value, request)
 
@@ -190,7 +198,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
     def response_add(
         self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The one page that ever shows the key: an answer to the form, with no address."""
+        """Answer the form with the only page that shows the key. The page has no address."""
         context = {
             **self.admin_site.each_context(request),
             "title": "The new API key",
@@ -202,13 +210,13 @@ class ApiKeyAdmin(OwnRowsAdmin):
 
     @asked_first(
         title="Revoke API keys",
-        warning="The next call with one of these keys is refused, for good: a revoked key never "
-        "works again. Give the marketplace its new key first.",
+        warning="All further calls with these keys will be refused, and a revoked key can never be "
+        "used again. Give the marketplace its new key first.",
         columns=("key_id", "name", "standing", "networks", "last_used_at"),
     )
     def revoke(self, request: HttpRequest, key: ApiKey, answers: dict[str, Any]) -> str:
         if not ApiKey.objects.filter(pk=key.pk).revoke():
-            raise Refusal("It was revoked before")
+            raise Refusal("It was already revoked")
         return "Revoked."
 
     @admin.display(description="state")

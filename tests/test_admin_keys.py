@@ -60,7 +60,7 @@ def test_secret_of_a_new_key_is_kept_nowhere(
     ("values", "complaint"),
     [
         ({"networks": "10.0.0.0/33"}, "Not a network"),
-        ({"expires_at_0": "2020-01-01", "expires_at_1": "00:00"}, "lets nobody in"),
+        ({"expires_at_0": "2020-01-01", "expires_at_1": "00:00"}, "must be in the future"),
     ],
 )
 def test_key_that_cannot_be_is_not_made(
@@ -80,7 +80,7 @@ def test_revoked_key_lets_nobody_in(api: Api, staff: Staff) -> None:
     assert said == [f"API key {key}: Revoked."]
     assert api.release("g-1").status_code == 401
     assert staff.table(page_of(ApiKey))[0][2] == "Revoked"
-    assert staff.act("revoke", key) == [f"API key {key}: It was revoked before."]
+    assert staff.act("revoke", key) == [f"API key {key}: It was already revoked."]
 
 
 def test_hash_of_a_key_cannot_be_spelled_out(api: Api, boss: Staff) -> None:

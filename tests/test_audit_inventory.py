@@ -74,7 +74,7 @@ def test_a_difference_is_a_line_and_exit_code_1(broker: Broker, group: TicketGro
     with Program(sys.executable, "manage.py", "audit_inventory", environment=environment) as real:
         assert real.end() == 1
 
-    line = f"entries: Ticket group numbered of {broker}: counts 5 ledger entries, there are 1.\n"
+    line = f"entries: Ticket group numbered of {broker}: it counts 5 ledger entries, but there are 1.\n"
     assert out.getvalue() == line
     assert line in real.output
 

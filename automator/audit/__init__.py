@@ -1,4 +1,7 @@
-"""The audit: counters, claims, ledger and invoices, recomputed and compared in one snapshot."""
+"""The audit: recomputes counters, claims, the ledger and invoices and compares them.
+
+`checks` has the rules, and `comparison` runs them in one snapshot of the database.
+"""
 
 from automator.audit.comparison import differences, extent, snapshot
 

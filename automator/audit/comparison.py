@@ -1,4 +1,4 @@
-"""The books, recomputed and compared in one snapshot."""
+"""Runs the checks of the audit in one snapshot of the database."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ SALES = (
     (Effect.HELD, Effect.INVOICED),
     (Effect.HELD, Effect.EXPIRED, Effect.INVOICED_LATE),
 )
-# What the ledger may tell of a hold that stands in a state.
+# The histories in the ledger that are possible for a hold in each state.
 HISTORIES: dict[str, tuple[tuple[Effect, ...], ...]] = {
     TOMBSTONE: ((),),
     State.HELD: ((Effect.HELD,),),
@@ -38,8 +38,8 @@ PARAMETERS: dict[str, Any] = {
     "stands": [str(state) for state, histories in HISTORIES.items() for _ in histories],
     "histories": [", ".join(one) for histories in HISTORIES.values() for one in histories],
 }
-# What every check can read: rows with the name that a line calls them by, and ledger entries with
-# what one ticket of them adds to each counter.
+# The tables that every check can read: rows with their name for messages, and ledger entries with
+# the change that one ticket of the entry makes to each counter.
 TABLES = """
 WITH ticketgroup AS (
     SELECT g.*, format('%%s of %%s', g.remote_id, b.name) AS name
@@ -56,14 +56,14 @@ entry AS (
 
 
 class Difference(NamedTuple):
-    """Where the books disagree: the check that found it, and one line for people."""
+    """A violation of a rule: the name of the check, and a message of one line."""
 
     check: str
     line: str
 
 
 class Extent(NamedTuple):
-    """How much was looked at."""
+    """The numbers of rows that were checked."""
 
     groups: int
     holds: int
@@ -72,8 +72,10 @@ class Extent(NamedTuple):
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """A transaction of its own that sees one moment, takes no lock a call would wait for, and
-    may last."""
+    """Open a read-only transaction that sees a single snapshot and has no time limit.
+
+    It takes no lock that a call would have to wait for.
+    """
     with transaction.atomic(durable=True), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         cursor.execute(
@@ -84,7 +86,11 @@ def snapshot() -> Iterator[None]:
 
 
 def differences(about_to: Callable[[Check], None] = lambda _: None) -> Iterator[Difference]:
-    """Every difference in the current transaction; `about_to` is told of each check before."""
+    """Run all checks in the current transaction and yield the differences.
+
+    Args:
+        about_to: called with each check before it runs, to show progress.
+    """
     for each in CHECKS:
         about_to(each)
         for row in _rows(each.sql):
@@ -92,7 +98,7 @@ def differences(about_to: Callable[[Check], None] = lambda _: None) -> Iterator[
 
 
 def extent() -> Extent:
-    """How many rows there are, in the current transaction."""
+    """Return the numbers of rows, as the current transaction sees them."""
     [row] = _rows(
         "SELECT (SELECT count(*) FROM inventory_ticketgroup) AS groups,"
         " (SELECT count(*) FROM holds_hold) AS holds,"

@@ -1,6 +1,9 @@
-"""What the books must satisfy: counters, claims, the ledger and invoices against each other."""
+"""The rules that the audit checks, each as a query for the rows that break it.
 
-from automator.audit.checks import claims, sales, ticket_groups  # noqa: F401  they add checks
+Importing this package registers all of them in CHECKS.
+"""
+
+from automator.audit.checks import claims, sales, ticket_groups  # noqa: F401  registers the checks
 from automator.audit.checks.check import CHECKS, Check
 
 __all__ = ["CHECKS", "Check"]

@@ -1,8 +1,9 @@
-"""How a check of the books is written.
+"""The definition of a check, and the decorator that registers one.
 
-A check is a function that returns SQL; each row it finds is a difference, said by its sentence with
-the row's columns in braces. A new one is written beside the others and known nowhere else. Beside
-the tables themselves a check can read those of `automator.audit.comparison.TABLES`.
+A check is a function that returns SQL. Each row of the result is a difference, which is reported
+by the check's sentence with the row's columns filled in. A new check needs no other registration
+than the decorator. Apart from the database's tables, a check can read the common table expressions
+in `automator.audit.comparison.TABLES`.
 """
 
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 
 class Check(NamedTuple):
-    """A property of the books: its name, the SQL that finds where it fails, how to say that."""
+    """A rule of the audit: its name, the SQL that finds its violations, and their sentence."""
 
     name: str
     sql: str
@@ -21,7 +22,11 @@ CHECKS: list[Check] = []
 
 
 def check(sentence: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
-    """Add the check that a function returns, whose rows are said by `sentence`."""
+    """Register a function that returns the SQL of a check.
+
+    Args:
+        sentence: a format string that reports a row, with names of its columns in braces.
+    """
 
     def add(sql: Callable[[], str]) -> Callable[[], str]:
         CHECKS.append(Check(sql.__name__, sql(), sentence))

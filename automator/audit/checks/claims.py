@@ -1,11 +1,11 @@
-"""What must be true of claims: no seat twice, and a history that may be."""
+"""Checks of claims: no seat is claimed twice, and every hold has a possible history."""
 
 from automator.audit.checks.check import check
 
 
 @check("Holds {one} and {other}: both claim positions {positions} of ticket group {name}.")
 def overlaps() -> str:
-    """No two live holds claim the same position. Without the index that is to prevent it."""
+    """No two live holds claim the same position. The query does not use the exclusion index."""
     return """
         SELECT a.global_id AS one, b.global_id AS other, a.positions * b.positions AS positions,
             g.name
@@ -19,7 +19,7 @@ def overlaps() -> str:
 
 @check("Hold {name}: claims positions {positions} of the {seats} seats of ticket group {group}.")
 def positions() -> str:
-    """A live hold of numbered seats claims as many positions as tickets, all in the list."""
+    """A live hold of numbered seats claims one position of the seat list for each ticket."""
     return """
         SELECT h.name, h.positions, cardinality(g.seats) AS seats, g.name AS group
         FROM hold h JOIN ticketgroup g ON g.id = h.group_id
@@ -32,7 +32,7 @@ def positions() -> str:
 
 @check("Hold {name}: has seats {seats}; ticket group {group} has {labels} at {positions}.")
 def labels() -> str:
-    """The seats a live hold was told are those at its positions."""
+    """The seats of a live hold are those at its positions in the ticket group."""
     return """
         SELECT h.name, h.seats, h.positions, g.name AS group,
             g.seats[lower(h.positions) + 1 : upper(h.positions)] AS labels
@@ -43,9 +43,9 @@ def labels() -> str:
     """
 
 
-@check("Hold {name}: stands as {stands}, its ledger tells: {history}.")
+@check("Hold {name}: its state is {stands}, its history in the ledger is: {history}.")
 def histories() -> str:
-    """The ledger tells of each hold a history that may be, and that ends where the hold stands."""
+    """Each hold has a possible history in the ledger, and the history ends in the hold's state."""
     return """
         SELECT coalesce(h.name, e.global_id) AS name, coalesce(h.stands, 'nothing') AS stands,
             coalesce(e.history, 'nothing') AS history
@@ -62,11 +62,11 @@ def histories() -> str:
 
 
 @check(
-    "Hold {name}: ledger entry {number} is of {told} tickets, seats {told_seats}; it has"
+    "Hold {name}: ledger entry {number} has {told} tickets, seats {told_seats}; the hold has"
     " {quantity}, seats {seats}."
 )
 def tickets() -> str:
-    """Every ledger entry of a hold is of its tickets, and the last one of its seats."""
+    """Every ledger entry of a hold has its quantity, and the last one has its seats."""
     return """
         SELECT h.name, e.number, e.tickets AS told, e.seats AS told_seats, h.quantity, h.seats
         FROM hold h JOIN (
@@ -79,9 +79,9 @@ def tickets() -> str:
     """
 
 
-@check("Hold {name}: expired at {at}, before its time at {expires_at}.")
+@check("Hold {name}: expired at {at}, before its expiry at {expires_at}.")
 def early() -> str:
-    """No hold expires before its time."""
+    """No hold expires before its `expires_at`."""
     return """
         SELECT h.name, e.at, h.expires_at FROM hold h JOIN inventory_ledgerentry e
             ON e.group_id = h.group_id AND e.global_id = h.global_id AND e.effect = 'expired'

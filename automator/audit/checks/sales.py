@@ -1,11 +1,11 @@
-"""What must be true of invoices and voids, and of whose rows they are."""
+"""Checks of invoices and voids, and of the brokers that rows belong to."""
 
 from automator.audit.checks.check import check
 
 
 @check("Hold {name}: is {state}; there is {invoice} and {void}.")
 def sales() -> str:
-    """A hold that is invoiced has its invoice, one that is voided its void, no other has any."""
+    """An invoiced hold has an invoice, a voided one also has a void, and no other hold has any."""
     return """
         SELECT coalesce(h.name, i.order_id) AS name, coalesce(h.state, 'missing') AS state,
             CASE WHEN i.id IS NULL THEN 'no invoice' ELSE 'an invoice' END AS invoice,
@@ -23,7 +23,7 @@ def sales() -> str:
     " {invoiced_quantity} at {invoiced_price}, {total} in all."
 )
 def amounts() -> str:
-    """An invoice is of the order id, the tickets and, unless by hand, the price of its hold."""
+    """An invoice has its hold's order id and quantity and, unless staff made it, its price."""
     return """
         SELECT h.name, h.order_id, h.quantity, h.unit_price || ' ' || h.currency AS price,
             i.order_id AS invoiced_order_id, i.quantity AS invoiced_quantity,
@@ -37,11 +37,11 @@ def amounts() -> str:
 
 
 @check(
-    "Hold {name}: its void says that its {quantity} tickets {says}, the ledger that they {told}."
+    "Hold {name}: the void says that its {quantity} tickets {says}, the ledger that they {told}."
 )
 def gone() -> str:
-    """Where the tickets of a voided sale are gone, and only there, the ledger takes them out of
-    stock next and in the same moment."""
+    """The next ledger entry after a void removes its tickets from stock if and only if they are
+    gone, and it has the same time."""
     return """
         SELECT h.name, h.quantity,
             CASE WHEN v.back_to_stock THEN 'went back to stock' ELSE 'are gone' END AS says,
@@ -59,7 +59,7 @@ def gone() -> str:
 
 @check("{what} {name}: belongs to broker {broker}, its {other} to broker {owner}.")
 def brokers() -> str:
-    """What belongs together belongs to one broker."""
+    """Rows that refer to each other belong to the same broker."""
     return """
         SELECT what, name, broker, other, owner FROM (
             SELECT 'Ticket group' AS what, g.name, g.broker_id AS broker, 'event' AS other,

@@ -1,11 +1,11 @@
-"""What must be true of ticket groups and their ledger."""
+"""Checks of ticket groups and their ledgers."""
 
 from automator.audit.checks.check import check
 
 
 @check("Ticket group {name}: held {held}, sold {sold}; its live holds: {holds_held}, {holds_sold}.")
 def counters() -> str:
-    """Held and sold of a ticket group are the tickets of its live holds."""
+    """The counters held and sold of a ticket group match the tickets of its live holds."""
     return """
         SELECT g.name, g.held, g.sold, coalesce(c.held, 0) AS holds_held,
             coalesce(c.sold, 0) AS holds_sold
@@ -18,9 +18,9 @@ def counters() -> str:
     """
 
 
-@check("Ticket group {name}: held {held} and sold {sold} of {quantity} cannot be.")
+@check("Ticket group {name}: held {held} and sold {sold} of {quantity} is not possible.")
 def bounds() -> str:
-    """Free, held and sold tickets are no fewer than none."""
+    """The numbers of free, held and sold tickets are not negative."""
     return """
         SELECT name, held, sold, quantity FROM ticketgroup
         WHERE held < 0 OR sold < 0 OR held + sold > quantity ORDER BY id
@@ -29,7 +29,7 @@ def bounds() -> str:
 
 @check("Ticket group {name}: {quantity} tickets with the seats {seats}.")
 def seat_lists() -> str:
-    """There are as many seats as tickets, or none, each with a label of its own."""
+    """A ticket group has no seat list, or one distinct label for each ticket."""
     return """
         SELECT name, quantity, seats FROM ticketgroup
         WHERE cardinality(seats) NOT IN (0, quantity) OR '' = ANY (seats)
@@ -38,9 +38,9 @@ def seat_lists() -> str:
     """
 
 
-@check("Ticket group {name}: ledger entry {number} stands where {place} belongs.")
+@check("Ticket group {name}: ledger entry {number} is where entry {place} should be.")
 def numbering() -> str:
-    """The ledger of a ticket group is numbered from 1 without a gap."""
+    """The ledger entries of a ticket group are numbered from 1 without gaps."""
     return """
         SELECT DISTINCT ON (g.id) g.name, e.number, e.place
         FROM (SELECT group_id, number,
@@ -51,9 +51,9 @@ def numbering() -> str:
     """
 
 
-@check("Ticket group {name}: counts {entries} ledger entries, there are {there}.")
+@check("Ticket group {name}: it counts {entries} ledger entries, but there are {there}.")
 def entries() -> str:
-    """A ticket group counts the entries of its ledger."""
+    """The counter `entries` of a ticket group matches the number of its ledger entries."""
     return """
         SELECT g.name, g.entries, coalesce(e.there, 0) AS there
         FROM ticketgroup g LEFT JOIN (
@@ -68,8 +68,10 @@ def entries() -> str:
     " replayed from empty: {replayed_quantity}, {replayed_held}, {replayed_sold}."
 )
 def replay() -> str:
-    """The ledger, replayed from empty, gives the counters that stand in it. The first of each
-    group that does not: those behind it follow from it."""
+    """Replaying the ledger from the start gives the counters that its entries contain.
+
+    Only the first wrong entry of a ticket group is reported, since later ones follow from it.
+    """
     return """
         SELECT DISTINCT ON (g.id) g.name, e.* FROM (
             SELECT group_id, number, quantity, held, sold,
@@ -89,7 +91,7 @@ def replay() -> str:
     " from empty: {replayed_quantity}, {replayed_held}, {replayed_sold}."
 )
 def outcome() -> str:
-    """The ledger, replayed from empty, ends in what the ticket group has."""
+    """Replaying the ledger from the start ends in the counters of the ticket group."""
     return """
         SELECT g.name, g.quantity, g.held, g.sold,
             coalesce(e.quantity, 0) AS replayed_quantity, coalesce(e.held, 0) AS replayed_held,
@@ -104,9 +106,9 @@ def outcome() -> str:
     """
 
 
-@check("Ticket group {name}: has seats {seats}, its ledger was last stocked with {stocked}.")
+@check("Ticket group {name}: it has seats {seats}; its ledger was last stocked with {stocked}.")
 def stocked_seats() -> str:
-    """The seats of a ticket group are those of its ledger's last change of stock."""
+    """The seats of a ticket group are those of the last change of stock in its ledger."""
     return """
         SELECT g.name, g.seats, e.seats AS stocked FROM ticketgroup g JOIN (
             SELECT DISTINCT ON (group_id) group_id, seats FROM inventory_ledgerentry
