@@ -74,7 +74,8 @@ def test_a_difference_is_a_line_and_exit_code_1(broker: Broker, group: TicketGro
     with Program(sys.executable, "manage.py", "audit_inventory", environment=environment) as real:
         assert real.end() == 1
 
-    line = f"entries: Ticket group numbered of {broker}: it counts 5 ledger entries, but there are 1.\n"
+    said = f"Ticket group numbered of {broker}: it counts 5 ledger entries, but there are 1."
+    line = f"entries: {said}\n"
     assert out.getvalue() == line
     assert line in real.output
 

@@ -1,1 +1,4 @@
-"""The demo: a broker with a believable day of trade, and what its owner needs to know."""
+"""The data of the demo: a broker's book, a day of trade, and the credentials to try it.
+
+The command that serves the demo is `automator/management/commands/demo.py`.
+"""

@@ -1,7 +1,7 @@
 """The demo's book: what a broker might have for sale in the coming months.
 
-The same each time but for the dates, which count from the day it is loaded. Sizes and split rules
-are mixed as in brokers' own books (FIELD section 5), with more of the rare ones.
+The book is the same each time except for its dates, which count from the day it is loaded. Sizes
+and split rules are mixed as in the books of real brokers, but rare ones are more frequent.
 """
 
 import random
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from inventory.models import StockType
 from inventory.seats import SplitRule
 
-Weighted = tuple[tuple[Any, ...], ...]  # rows of which the last value is how common the row is
+Weighted = tuple[tuple[Any, ...], ...]  # rows that end with their weight
 
 FIRST_REMOTE_ID = 605_690_000
-MOST_GROUPS = 100  # of one show, so that each show has its own range of remote ids
+MOST_GROUPS = 100  # in one show; each show has its own range of remote ids
 MONDAY, WEDNESDAY, FRIDAY, SATURDAY, SUNDAY = 0, 2, 4, 5, 6
 
 
-# Quantity, split rule, quantities of a custom rule, and how common it is.
+# Quantity, split rule, quantities of a custom rule, and weight.
 SIZES = (
     (2, SplitRule.NONE, (), 32),
     (2, SplitRule.ANY, (), 8),
@@ -46,7 +46,7 @@ PASS_SIZES = ((1, SplitRule.ANY, (), 1), (3, SplitRule.ANY, (), 2), (4, SplitRul
 
 
 class Seating(Enum):
-    """How the seats of a row are labelled."""
+    """The ways to label the seats of a row."""
 
     CONSECUTIVE = "7, 8, 9"
     ODD = "7, 9, 11"
@@ -56,7 +56,7 @@ class Seating(Enum):
 
 
 class Part(NamedTuple):
-    """A part of a venue, what a ticket costs in its first row, and how many groups lie in it."""
+    """A part of a venue, with the price of its first row and its number of ticket groups."""
 
     sections: tuple[str, ...]
     rows: tuple[str, ...]
@@ -67,7 +67,10 @@ class Part(NamedTuple):
 
 
 class Show(NamedTuple):
-    """An event: on the first `weekday` that is at least `days` from today; None is TBA."""
+    """An event, on the first `weekday` at least `days` days from today.
+
+    `days` is None if the date is to be announced, and `time` likewise.
+    """
 
     name: str
     venue: str
@@ -78,7 +81,7 @@ class Show(NamedTuple):
     parts: tuple[Part, ...]
 
     def date(self, today: date) -> date | None:
-        """When it is, seen from `today`."""
+        """Return the date of the event if the book is loaded `today`."""
         if self.days is None:
             return None
         earliest = today + timedelta(days=self.days)
@@ -95,7 +98,7 @@ EAST, CENTRAL, WEST = "America/New_York", "America/Chicago", "America/Los_Angele
 
 
 def arena(lower: int, upper: int, floor: int = 0) -> tuple[Part, ...]:
-    """A hall for concerts and basketball, with so many groups on each level."""
+    """Return the parts of an arena, with the given numbers of ticket groups on its levels."""
     return (
         Part(("Floor A", "Floor B", "Floor C"), numbered(1, 18), Seating.CONSECUTIVE, 310, floor),
         Part(numbered(101, 122), numbered(1, 24), Seating.CONSECUTIVE, 165, lower),
@@ -104,7 +107,7 @@ def arena(lower: int, upper: int, floor: int = 0) -> tuple[Part, ...]:
 
 
 def stadium(lower: int, club: int, upper: int) -> tuple[Part, ...]:
-    """An open ground, with so many groups on each level."""
+    """Return the parts of a stadium, with the given numbers of ticket groups on its levels."""
     return (
         Part(numbered(101, 148), numbered(1, 38), Seating.CONSECUTIVE, 185, lower),
         Part(("Club 214", "Club 215", "Club 238"), numbered(1, 12), Seating.CONSECUTIVE, 290, club),
@@ -113,7 +116,7 @@ def stadium(lower: int, club: int, upper: int) -> tuple[Part, ...]:
 
 
 def theatre(each: int) -> tuple[Part, ...]:
-    """A house with odd seats on the left and even ones on the right."""
+    """Return the parts of a theatre, which has odd seats on the left and even ones on the right."""
     return (
         Part(("Orchestra Left",), LETTERS, Seating.ODD, 149, each),
         Part(("Orchestra Right",), LETTERS, Seating.EVEN, 149, each),
@@ -123,7 +126,7 @@ def theatre(each: int) -> tuple[Part, ...]:
 
 
 def general(*prices: tuple[str, int], sizes: Weighted = CROWD_SIZES) -> tuple[Part, ...]:
-    """Tickets without seat numbers, one group for each name."""
+    """Return parts without seat numbers, with one ticket group for each name and price."""
     return tuple(Part((name,), GA, Seating.GENERAL, price, 1, sizes) for name, price in prices)
 
 
@@ -183,8 +186,8 @@ INTERNAL_NOTES = (
 
 
 def groups(show: Show, today: date) -> Iterator[dict[str, Any]]:
-    """The fields of each ticket group of a show, always the same ones in the same order."""
-    chance = random.Random(show.name)  # noqa: S311  a book, not a secret
+    """Yield the fields of each ticket group of a show, in the same order every time."""
+    chance = random.Random(show.name)  # noqa: S311  not used for secrets
     remote_ids = iter(range(MOST_GROUPS))
     first = FIRST_REMOTE_ID + MOST_GROUPS * SHOWS.index(show)
     for part in show.parts:
@@ -206,7 +209,7 @@ def groups(show: Show, today: date) -> Iterator[dict[str, Any]]:
 
 
 def weighted(choices: Weighted, chance: random.Random) -> Any:
-    """One of `choices`, each with its weight at its end; the weight is taken off."""
+    """Choose one of `choices` by weight, and return it without the weight."""
     chosen = chance.choices(choices, [choice[-1] for choice in choices])[0][:-1]
     return chosen[0] if len(chosen) == 1 else chosen
 
@@ -243,7 +246,7 @@ def _money(price: int, face_value: int, chance: random.Random) -> dict[str, Deci
 
 
 def _in_hand_on(day: date | None, today: date, chance: random.Random) -> date | None:
-    """For most groups None: in hand now. For others some days before the event."""
+    """Return some day before the event, or None for the majority, which are in hand now."""
     before = chance.randint(2, 14)
     if chance.random() > 0.25 or day is None:  # noqa: PLR2004
         return None

@@ -1,7 +1,7 @@
-"""The demo's data, and what its owner needs to know: logins, the API key, calls to paste.
+"""Makes the demo's data, and prints its logins, its API key and calls to paste.
 
-Everything is made once and kept; what is missing is added, so a run that was cut short is completed
-by the next. Nothing secret is fixed: it is random, and kept in DEMO_DIR/credentials.json.
+The data are made once and kept. Missing data are added, so that each run completes an earlier one
+that was interrupted. Secrets are random and are kept in DEMO_DIR/credentials.json.
 """
 
 import json
@@ -27,14 +27,16 @@ from invoices.models import Invoice
 BROKER = "Demo Tickets"
 ADMIN = "demo-admin"
 STAFF = "demo-broker"
-# Nothing that is read as something else, or that a shell or a mouse takes apart.
+# No characters that look alike, that a shell interprets, or at which a double click stops.
 ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 def prepare(stdout: OutputWrapper, address: str) -> None:
-    """Make or complete the demo's data and print how to use it.
+    """Make or complete the demo's data, and print how to use the demo.
 
-    `address` is the service's own, such as http://127.0.0.1:8000.
+    Args:
+        stdout: where to print.
+        address: the URL of the service, such as http://127.0.0.1:8000.
     """
     before = counts()
     broker = Broker.objects.filter(name=BROKER).first() or services.create_broker(name=BROKER)
@@ -53,7 +55,7 @@ def prepare(stdout: OutputWrapper, address: str) -> None:
 
 
 def counts() -> dict[str, int]:
-    """How much of each kind the demo's broker has."""
+    """Return the number of rows of each kind that the demo's broker has."""
     return {
         "brokers": Broker.objects.filter(name=BROKER).count(),
         "events": Event.objects.filter(broker__name=BROKER).count(),
@@ -65,7 +67,7 @@ def counts() -> dict[str, int]:
 
 
 def listed(amounts: dict[str, int]) -> str:
-    """`1 broker, 12 events`, without what there is none of."""
+    """Return amounts as text, such as `1 broker, 12 events`, without those that are 0."""
     return ", ".join(
         f"{number} {plural.removesuffix('s') if number == 1 else plural}"
         for plural, number in amounts.items()
@@ -74,7 +76,7 @@ def listed(amounts: dict[str, int]) -> str:
 
 
 def ticket_groups(broker: Broker) -> list[TicketGroup]:
-    """Add what is missing of the book; return all of it in order."""
+    """Add the ticket groups that are missing from the book, and return all, by remote id."""
     today = timezone.now().date()
     there = set(broker.ticket_groups.values_list("remote_id", flat=True))
     remote_ids = []
@@ -100,10 +102,10 @@ def ticket_groups(broker: Broker) -> list[TicketGroup]:
 
 
 class Credentials:
-    """Passwords and the API key, in a file that only its owner reads.
+    """The passwords and the API key, in a file that only its owner can read.
 
-    What is in the file and still good is kept; all else is made anew, so that what is printed
-    always works.
+    Secrets in the file are kept while they are valid, and replaced otherwise, so that those which
+    are printed always work.
     """
 
     def __init__(self, path: Path) -> None:
@@ -114,7 +116,10 @@ class Credentials:
             self.secrets = {}
 
     def give(self, broker: Broker) -> dict[str, str]:
-        """See to both users and a key; return the secrets, by user name and as `key`."""
+        """Make both users and a key if they are missing.
+
+        Returns their secrets: the passwords by username, and the API key under `key`.
+        """
         self.user(ADMIN, is_superuser=True)
         self.user(STAFF, broker=broker)
         found = ApiKey.objects.verified(self.secrets.get("key", ""))
@@ -124,7 +129,7 @@ class Credentials:
         return self.secrets
 
     def user(self, name: str, **fields: object) -> None:
-        """Make the user, or give it back its password if it has another one."""
+        """Make the user if it is missing, and reset its password if that was changed."""
         if name not in self.secrets:
             self.secrets[name] = "".join(secrets.choice(ALPHABET) for _ in range(16))
             self.save()
@@ -136,7 +141,7 @@ class Credentials:
             user.save()
 
     def save(self) -> None:
-        """Write the file whole, or not at all."""
+        """Write the file atomically."""
         self.path.parent.mkdir(mode=0o700, exist_ok=True)
         new = self.path.with_suffix(".new")
         new.unlink(missing_ok=True)
@@ -146,17 +151,17 @@ class Credentials:
 
 
 def instructions(broker: Broker, address: str, secret: dict[str, str]) -> Iterator[str]:
-    """What to open, what to log in with and what to paste, line by line."""
+    """Yield the lines that say what to open, how to log in and which calls to paste."""
     yield ""
     yield f"  Admin        {address}/admin/"
     yield f"               {ADMIN:<12} {secret[ADMIN]}   sees everything"
-    yield f"               {STAFF:<12} {secret[STAFF]}   sees what {broker} has"
+    yield f"               {STAFF:<12} {secret[STAFF]}   sees the tickets of {broker}"
     yield f"  Docs         {address}/docs/"
     yield f"  API key      {secret['key']}"
     yield ""
     group = group_with_a_free_pair(broker)
     if group is None:
-        yield "No ticket group has two free tickets together: release or add some in the admin."
+        yield "No ticket group has two free tickets together. Release or add some in the admin."
         return
     call = Call(address, secret["key"])
     first, second = (f"try-{secrets.token_hex(4)}" for _ in range(2))
@@ -166,34 +171,40 @@ def instructions(broker: Broker, address: str, secret: dict[str, str]) -> Iterat
     yield call.post("/api/v1/holds", {**hold, "global_id": first})
     yield "Look at the hold:"
     yield call.get(f"/api/v1/holds/{first}")
-    yield "Free it again:"
+    yield "Release the hold:"
     yield call.post(f"/api/v1/holds/{first}/release")
-    yield "Hold anew, as an id is good for one hold:"
+    yield "Hold again, with a new id, since each id is used once:"
     yield call.post("/api/v1/holds", {**hold, "global_id": second})
-    yield "Sell that:"
+    yield "Sell the tickets of that hold:"
     yield call.post("/api/v1/invoices", {"order_id": order_id, "global_id": second})
 
 
 class Call:
-    """Writes calls as curl has them, one on a line, ready to paste."""
+    """Formats calls as curl commands of one line, ready to paste."""
 
     def __init__(self, address: str, key: str) -> None:
         self.address = address
         self.key = key
 
     def get(self, path: str) -> str:
-        """A look-up."""
+        """Return the command for a GET request."""
         return f"  curl -iw '\\n' {self.address}{path} -H 'X-API-Key: {self.key}'"
 
     def post(self, path: str, body: dict[str, object] | None = None) -> str:
-        """A call with an effect. The ids are ours and have nothing a shell would read."""
+        """Return the command for a POST request.
+
+        The ids in `path` and `body` are the demo's own and contain no quotes.
+        """
         if body is None:
             return f"{self.get(path)} -X POST"
         return f"{self.get(path)} -H 'Content-Type: application/json' -d '{json.dumps(body)}'"
 
 
 def group_with_a_free_pair(broker: Broker) -> TicketGroup | None:
-    """One whose split rule lets two tickets together go now: numbered seats first, most free."""
+    """Return a ticket group of which two adjacent tickets can be held now, or None.
+
+    Groups with numbered seats are preferred, then those with the most free tickets.
+    """
     groups = TicketGroup.objects.for_sale().filter(broker=broker).select_related("event")
     live = Prefetch("holds", Hold.objects.live(), to_attr="live_holds")
     able = [g for g in groups.prefetch_related(live) if PAIR in quantities_for_sale(g)]
@@ -201,7 +212,10 @@ def group_with_a_free_pair(broker: Broker) -> TicketGroup | None:
 
 
 def quantities_for_sale(group: TicketGroup) -> Iterator[int]:
-    """What a hold call could take of a group now, by the rules the call itself goes by."""
+    """Yield the quantities that a hold call could take from a ticket group now.
+
+    The rules are those that the call itself applies.
+    """
     taken = [hold.range for hold in group.live_holds]  # type: ignore[attr-defined]
     rows = seats.rows(group.seats, stride=group.stride)
     runs = seats.free_runs(rows, taken) if group.seats else [range(group.free)]

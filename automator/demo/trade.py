@@ -1,6 +1,6 @@
-"""The demo's trade: calls such as a marketplace makes, through the same services.
+"""The demo's trade: the calls that a marketplace would make, through the same services.
 
-Each call may be repeated, so a run that was cut short is completed by running everything again.
+Each call may be repeated, so running all of them again completes a run that was interrupted.
 """
 
 import contextlib
@@ -25,13 +25,17 @@ CALLER = Caller("command demo")
 HOLD_LIFETIME = 900  # seconds
 LAST = "demo-hold-6"
 PAIR = 2
-CROWD = 10  # tickets without seat numbers; fewer are parking
+CROWD = 10  # smaller ticket groups without seat numbers are parking passes
 
 
 def trade(broker: Broker, groups: Sequence[TicketGroup]) -> None:
-    """Hold, release and invoice, in time and late, so that every list has something to show.
+    """Hold, release and invoice tickets, in time and late, so that no list of the admin is empty.
 
-    `groups` is the whole book, in order. Does nothing where it was all done before.
+    Does nothing if all of it was done by an earlier run.
+
+    Args:
+        broker: the demo's broker.
+        groups: the ticket groups of the whole book, in order.
     """
     if Hold.objects.filter(broker=broker, global_id=LAST).exists():
         return
@@ -49,7 +53,7 @@ def trade(broker: Broker, groups: Sequence[TicketGroup]) -> None:
     desk.hold("demo-overdue", overdue)
 
     desk.set_hold_lifetime(HOLD_LIFETIME)
-    desk.hold("demo-passer-by", late)  # takes what is overdue, and gives it back
+    desk.hold("demo-passer-by", late)  # takes overdue tickets and releases them
     desk.release("demo-passer-by")
     desk.invoice("demo-late", order_id(-3))
     desk.sell("demo-quicker", lost, order_id(-2))
@@ -64,7 +68,7 @@ def trade(broker: Broker, groups: Sequence[TicketGroup]) -> None:
     sold_out, pairs = pairs[:6], pairs[6:]
     for number, group in enumerate([*sold_out, *rows[:4], *crowds[:2]], start=1):
         desk.sell(f"demo-sale-{number}", group, order_id(number))
-    desk.sell("demo-sale-13", rows[4], order_id(12))  # a second line of that order
+    desk.sell("demo-sale-13", rows[4], order_id(12))  # a second hold for the same order
     desk.sell("demo-sale-14", crowds[2], order_id(14), quantity=6)
 
     for number, group in enumerate([rows[0], rows[1], crowds[0], pairs[0], rows[5]], start=1):
@@ -75,18 +79,18 @@ def trade(broker: Broker, groups: Sequence[TicketGroup]) -> None:
 
 
 def order_id(number: int) -> str:
-    """As TEvo writes them."""
+    """Return an order id of the form that TEvo uses."""
     return f"{4_606_850 + number}-{10_324_710 + 3 * number}"
 
 
 class Desk:
-    """Makes calls for one broker. A refusal is left at that: it is part of the show."""
+    """Makes calls for one broker, and ignores refusals, which belong to the demo."""
 
     def __init__(self, broker: Broker) -> None:
         self.broker = broker
 
     def set_hold_lifetime(self, seconds: int) -> None:
-        """For the holds that follow."""
+        """Set how long the holds that follow last."""
         Broker.objects.filter(id=self.broker.id).update(hold_lifetime=seconds)
 
     def hold(self, global_id: str, group: TicketGroup, quantity: int = PAIR) -> None:
@@ -101,12 +105,12 @@ class Desk:
             )
 
     def release(self, global_id: str) -> None:
-        """Release a hold, or an id that never came."""
+        """Release a hold, or an id that was never held."""
         with contextlib.suppress(Refusal):
             holds.release(broker_id=self.broker.id, global_id=global_id, caller=CALLER)
 
     def invoice(self, global_id: str, order_id: str) -> None:
-        """Invoice a hold, or leave an exception."""
+        """Invoice a hold; if that is refused, an order exception remains."""
         with contextlib.suppress(Refusal):
             invoices.invoice(
                 broker_id=self.broker.id, order_id=order_id, global_id=global_id, caller=CALLER
@@ -135,17 +139,17 @@ class Desk:
             sell(self._two_of(group), sale, customer=customer, caller=CALLER)
 
     def _two_of(self, group: TicketGroup) -> Wanted:
-        # The same id in every run.
+        # The id is the same in every run.
         return Wanted(f"{STAFF_PREFIX}{group.id:016x}", self.broker.id, group.id, PAIR)
 
     def void(self, global_id: str, reason: str) -> None:
-        """Undo a sale."""
+        """Void the sale of a hold."""
         for sale in Invoice.objects.filter(broker=self.broker, hold__global_id=global_id):
             with contextlib.suppress(Refusal):
                 invoices.void(sale, reason=reason, caller=CALLER)
 
     def wait_until_overdue(self, *global_ids: str) -> None:
-        """Wait the second that these holds live."""
+        """Wait until these holds, which last a second, are overdue."""
         mine = Hold.objects.filter(broker=self.broker, global_id__in=global_ids, state=State.HELD)
         while mine.exclude(id__in=Hold.objects.overdue().values("id")).exists():
             time.sleep(0.05)

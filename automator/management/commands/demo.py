@@ -1,4 +1,4 @@
-"""The demo: a database, a believable book, and the server, all ending together."""
+"""Serves the demo: starts the database, makes the data and runs the server."""
 
 import contextlib
 import http.client
@@ -31,20 +31,20 @@ SECONDS_BETWEEN_LOOKS = 0.2
 
 
 class Command(BaseCommand):
-    """`make demo`, once everything is installed."""
+    """The command that `make demo` runs after the installation."""
 
     help = "Serve a demo on this machine, with a database of its own unless DATABASE_URL names one."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Serve until told to stop.
+        """Serve until the process is told to stop.
 
         Raises:
-            CommandError: it cannot start, or the server ended by itself.
+            CommandError: the demo cannot start, or the server ended by itself.
         """
         exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if "MAKELEVEL" in os.environ:  # make may be killed, and cannot tell us then
+        if "MAKELEVEL" in os.environ:  # a make that is killed sends no signal
             end_with_parent(signal.SIGTERM, os.getppid())
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # for who reads a pipe
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # for readers of a pipe
         try:
             with contextlib.ExitStack() as running:
                 self.serve(running)
@@ -55,7 +55,7 @@ class Command(BaseCommand):
             raise CommandError(str(error).partition("\n")[0]) from error
 
     def serve(self, running: contextlib.ExitStack) -> None:
-        """Start everything, on a stack that ends it in reverse order, and watch it run."""
+        """Start everything and watch it run. The stack `running` ends it in reverse order."""
         data = settings.EMBEDDED_POSTGRES
         if data:
             refuse_a_second_demo(data.parent, running)
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         self.watch(gunicorn, server, address)
 
     def own_server(self, data: Path, running: contextlib.ExitStack) -> Server:
-        """Start PostgreSQL. A command that has started it before us may finish first."""
+        """Start PostgreSQL, after waiting for another command that has started it to finish."""
         told = ""
         while True:
             try:
@@ -85,14 +85,18 @@ class Command(BaseCommand):
                 time.sleep(SECONDS_BETWEEN_LOOKS)
 
     def watch(self, gunicorn: "subprocess.Popen[bytes]", server: Server | None, url: str) -> None:
-        """Say when requests are answered; start PostgreSQL again if somebody kills it."""
+        """Print when requests are answered, and restart PostgreSQL if it was killed.
+
+        Raises:
+            CommandError: gunicorn ended by itself.
+        """
         ready = False
         while gunicorn.poll() is None:
             if not ready and answers():
                 ready = True
                 self.stdout.write(f"Ready: {url}  (Ctrl-C stops everything)")
             if server and server.restart_if_ended():
-                self.stdout.write("PostgreSQL had ended; it runs again.")
+                self.stdout.write("PostgreSQL had ended and was started again.")
             time.sleep(SECONDS_BETWEEN_LOOKS)
         raise CommandError(
             f"The server ended by itself ({describe(gunicorn.returncode)}). Start the demo again.",
@@ -101,13 +105,13 @@ class Command(BaseCommand):
 
 
 def migrate_own_database(folder: Path) -> None:
-    """Bring the demo's own database to the state of this code.
+    """Migrate the demo's own database to the state of this code.
 
     Args:
-        folder: where it is, for the message.
+        folder: the folder of the database, for the message.
 
     Raises:
-        CommandError: another version of the code made it, and its migrations do not fit.
+        CommandError: another version of the code made the database, with other migrations.
     """
     loader = MigrationLoader(connection)
     known = set(loader.disk_migrations)
@@ -117,33 +121,33 @@ def migrate_own_database(folder: Path) -> None:
         if applied <= known:
             call_command("migrate", verbosity=0, interactive=False)
             return
-        reason = f"it has had {'.'.join(min(applied - known))}, which is not in this code"
+        reason = f"its migration {'.'.join(min(applied - known))} is not in this code"
     except (InconsistentMigrationHistory, ProgrammingError) as error:
         reason = str(error).partition("\n")[0]
     raise CommandError(
         f"Another version of automator made the demo in {folder} ({reason}). Remove that folder"
-        " and start the demo again; the demo's data are lost."
+        " and start the demo again. The data of the demo are lost."
     )
 
 
 def refuse_the_books_of_others() -> None:
-    """Leave a database alone that DATABASE_URL names if it has brokers, and not the demo's.
+    """Refuse to use a database, named by DATABASE_URL, that belongs to somebody else.
 
     Raises:
-        CommandError: it has.
+        CommandError: the database has brokers, and the demo's is not among them.
     """
     if Broker._meta.db_table not in connection.introspection.table_names():
         return
     names = set(Broker.objects.values_list("name", flat=True))
     if names and demo.BROKER not in names:
         raise CommandError(
-            "The database that DATABASE_URL names has brokers, and none is the demo's. Unset"
+            "The database that DATABASE_URL names has brokers, but not that of the demo. Unset"
             " DATABASE_URL for a demo with a database of its own."
         )
 
 
 def refuse_a_second_demo(folder: Path, running: contextlib.ExitStack) -> None:
-    """Two demos of one checkout would share a database, and stop it under each other.
+    """Take the lock of the demo's folder, since two demos would stop each other's database.
 
     Raises:
         CommandError: another demo runs, or this user may not use the folder.
@@ -155,23 +159,31 @@ def refuse_a_second_demo(folder: Path, running: contextlib.ExitStack) -> None:
         raise CommandError(f"The folder {folder} cannot be used: {error.strerror}.") from error
     running.callback(lock.release)
     if not lock.take():
-        raise CommandError(f"The demo of this folder runs already, as process {lock.holder()}.")
+        raise CommandError(
+            f"The demo of this folder is already running, as process {lock.holder()}."
+        )
     lock.sign()
 
 
 def refuse_a_taken_port() -> None:
-    """Find out before the long part, and in one line. A demo just killed frees it in a moment."""
+    """Check early that the server can listen on its port.
+
+    A demo that was just killed may hold the port for a moment, so the check is repeated.
+
+    Raises:
+        CommandError: the port cannot be used.
+    """
     deadline = time.monotonic() + SECONDS_FOR_THE_PORT
     while error := port_error():
         if time.monotonic() > deadline:
             raise CommandError(
-                f"Port {settings.PORT} cannot be used ({error}). Another one: PORT=8001 make demo"
+                f"Port {settings.PORT} cannot be used ({error}). For another: PORT=8001 make demo"
             )
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def port_error() -> str | None:
-    """Why the server could not listen, None if it could."""
+    """Return the reason why the server could not listen on its port, or None if it could."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
         try:
@@ -182,7 +194,7 @@ def port_error() -> str | None:
 
 
 def answers() -> bool:
-    """Whether requests are answered, and not only accepted."""
+    """Whether the server answers requests, and does not merely accept connections."""
     connection = http.client.HTTPConnection(settings.HOST, settings.PORT, timeout=1)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
         connection.request("GET", "/healthz")
@@ -193,13 +205,16 @@ def answers() -> bool:
 
 @contextlib.contextmanager
 def serving_requests() -> "Iterator[subprocess.Popen[bytes]]":
-    """Gunicorn as a child in a session of its own: Ctrl-C reaches it through us, and once."""
+    """Run gunicorn as a child process.
+
+    It has a session of its own, so that Ctrl-C reaches it only through this process.
+    """
     gunicorn = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "-c", "python:automator.gunicorn", "automator.wsgi"],
         cwd=settings.BASE_DIR,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=child(signal.SIGTERM),  # noqa: PLW1509 -- no threads yet
+        preexec_fn=child(signal.SIGTERM),  # noqa: PLW1509 -- there are no threads yet
     )
     try:
         yield gunicorn
@@ -210,12 +225,14 @@ def serving_requests() -> "Iterator[subprocess.Popen[bytes]]":
                 gunicorn.wait(1)
                 break
             except subprocess.TimeoutExpired:
-                os.killpg(gunicorn.pid, signal.SIGTERM)  # a worker that was starting missed it
+                os.killpg(
+                    gunicorn.pid, signal.SIGTERM
+                )  # a worker that was starting missed the signal
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(gunicorn.pid, signal.SIGKILL)  # also the workers that a dead master left
+            os.killpg(gunicorn.pid, signal.SIGKILL)  # this includes workers whose master has died
         gunicorn.wait()
 
 
 def describe(returncode: int) -> str:
-    """How a process ended, for a person."""
+    """Return how a process ended, in words."""
     return f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
