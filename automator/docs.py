@@ -1,6 +1,6 @@
-"""The public pages: every answer of every call, each problem, and the document to try out.
+"""The public documentation pages: the calls and their answers, the problems, and the API document.
 
-All of it is read from the OpenAPI document and from PROBLEMS, which the code itself answers from.
+They are made from the OpenAPI document and from PROBLEMS, which the answers are made from too.
 """
 
 import hashlib
@@ -31,18 +31,18 @@ from automator.api.negotiation import ContentNegotiation
 from automator.api.parsers import MOST_BYTES
 from automator.api.problems import ANYWHERE, MEDIA_TYPE, PROBLEMS, WITH_BODY, Problem
 
-# The public pages and the document change with the code only: a browser may keep them for a while.
+# The pages and the document change only with the code, so browsers may cache them for a while.
 CACHE_CONTROL = "public, max-age=300"
-# Stands for the address of the service in the page that is kept.
+# A placeholder for the address of the service in the cached page.
 BASE = "https://service.invalid"
 COMMON = {problem.code for problem in (*ANYWHERE, *WITH_BODY)}
 
 
 class Success(NamedTuple):
-    """An answer of a call that was done.
+    """A successful answer of a call.
 
-    `headers` are the ones that only some answers have, each with its meaning. `body` is empty
-    where it looks like that of the answer before.
+    `headers` are those that not every answer has, each with its meaning. `body` is empty if it
+    equals the body of the previous answer.
     """
 
     status: str
@@ -52,7 +52,7 @@ class Success(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """A problem as a line of a table."""
+    """A problem as a row of a table."""
 
     status: int
     code: str
@@ -62,10 +62,10 @@ class Explained(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A call as a reader wants it: how to make it, and all that can come back.
+    """A call as the page documents it: how to make it, and its possible answers.
 
-    `sent` is the example body, empty where none is needed. `own` are the problems of this call and
-    few others, `common` those that most calls share.
+    `sent` is the example body, or empty if the call needs none. `own` are the problems that are
+    specific to this call; `common` are those that most calls share.
     """
 
     name: str
@@ -81,12 +81,12 @@ class Call(NamedTuple):
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Somebody who typed the host name reads what this is."""
+    """Redirect from the root of the service to its documentation."""
     return redirect("docs")
 
 
 def calls(request: HttpRequest) -> HttpResponse:
-    """Every answer of every call, with the address that the reader reached the service by."""
+    """Show all calls and their answers, with the address that the request was sent to."""
     base = request.build_absolute_uri("/").rstrip("/")
     answer = HttpResponse(calls_page().replace(BASE, escape(base)))
     answer["Cache-Control"] = CACHE_CONTROL
@@ -95,7 +95,10 @@ def calls(request: HttpRequest) -> HttpResponse:
 
 @cache
 def calls_page() -> str:
-    """The page about every call, rendered once a process: it has no other part that changes."""
+    """Return the page of all calls, which is rendered once for each process.
+
+    Only the address of the service varies between requests, so it is a placeholder here.
+    """
     facts = {
         "base": BASE,
         "calls": documented_calls(),
@@ -106,7 +109,11 @@ def calls_page() -> str:
 
 
 def error(request: HttpRequest, code: str) -> HttpResponse:
-    """The page that a problem's `type` names."""
+    """Show the page of a problem, which is the one that its `type` names.
+
+    Raises:
+        Http404: there is no problem with that code.
+    """
     if code not in PROBLEMS:
         raise Http404
     explained = explain(PROBLEMS[code])
@@ -125,12 +132,12 @@ def contract(request: HttpRequest) -> HttpResponse:
 
 
 def interactive(request: HttpRequest) -> HttpResponse:
-    """The OpenAPI document to try out, from this server's own files."""
+    """Show the interactive OpenAPI document, which loads no file from another host."""
     return render(request, "docs/api.html")
 
 
 class FormatInQuery(ContentNegotiation):
-    """Lets `?format=json` or `?format=yaml` decide before Accept does."""
+    """Lets `?format=json` or `?format=yaml` take precedence over the Accept header."""
 
     def select_renderer(
         self,
@@ -138,6 +145,11 @@ class FormatInQuery(ContentNegotiation):
         renderers: Iterable[BaseRenderer],
         format_suffix: str | None = None,
     ) -> tuple[BaseRenderer, str]:
+        """Return the renderer, and the media type of the answer.
+
+        Raises:
+            NotAcceptable: the query or the Accept header names no format of the document.
+        """
         wanted = request.query_params.get("format")
         found = [renderer for renderer in renderers if wanted in {None, renderer.format}]
         if not found:
@@ -147,13 +159,13 @@ class FormatInQuery(ContentNegotiation):
 
 
 class Document(SpectacularAPIView):
-    """The document in YAML or JSON, for everybody. Its errors are problems as everywhere else."""
+    """The OpenAPI document in YAML or JSON, without a key. Its errors are problems as well."""
 
     content_negotiation_class = FormatInQuery
     throttle_classes = ()
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Answer with the bytes that were made once, or 304 for a caller who has them."""
+        """Return the cached document, or 304 if the caller already has it."""
         renderer = request.accepted_renderer
         body = rendered(renderer.media_type)
         tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
@@ -166,12 +178,13 @@ class Document(SpectacularAPIView):
         return get_conditional_response(request._request, etag=tag, response=answer) or answer
 
     def handle_exception(self, exc: Exception) -> Response:
+        """Return a problem in JSON, whichever renderer was negotiated."""
         self.request.accepted_renderer = AnswerRenderer()
         self.request.accepted_media_type = AnswerRenderer.media_type
         return super().handle_exception(exc)
 
 
-_making = threading.RLock()  # so that callers who come at once do not each make the document
+_making = threading.RLock()  # so that concurrent requests do not each make the document
 
 
 @cache
@@ -188,20 +201,20 @@ def _rendered(media_type: str) -> bytes:
 
 
 def rendered(media_type: str) -> bytes:
-    """The OpenAPI document in one of its media types, made once a process."""
+    """Return the OpenAPI document in a media type. It is rendered once for each process."""
     with _making:
         return _rendered(media_type)
 
 
 def document() -> dict[str, Any]:
-    """The OpenAPI document, made once a process. It is shared: nobody may change it."""
+    """Return the OpenAPI document. It is made once for each process and must not be modified."""
     with _making:
         return _document()
 
 
 @cache
 def documented_calls() -> list[Call]:
-    """The calls of the OpenAPI document."""
+    """Return the calls of the OpenAPI document."""
     return [
         _call(path, method, operation)
         for path, methods in document()["paths"].items()
@@ -259,7 +272,7 @@ def _sent(operation: dict[str, Any]) -> str:
 
 
 def readable(body: dict[str, Any]) -> str:
-    """A JSON object, a member a line; a list of plain values stays in its line."""
+    """Format a JSON object with one member on each line, and lists of plain values on one line."""
     return re.sub(
         r"\[([^\[\]{}]+)\]",
         lambda plain: f"[{' '.join(plain[1].split())}]",
@@ -268,7 +281,7 @@ def readable(body: dict[str, Any]) -> str:
 
 
 def explain(problem: Problem) -> Explained:
-    """A problem for readers."""
+    """Return a problem as a row of a table."""
     wait = f", after {problem.retry_after} s" if problem.retry_after else ""
     return Explained(
         status=problem.status,
@@ -280,7 +293,7 @@ def explain(problem: Problem) -> Explained:
 
 
 def prose(text: str) -> SafeString:
-    """A text of the code as HTML: what stands between backticks is code."""
+    """Convert a text to HTML, with the parts between backticks as code."""
     parts = enumerate(" ".join(text.split()).split("`"))
     return format_html_join(
         "", "{}", ((format_html("<code>{}</code>", part) if i % 2 else part,) for i, part in parts)

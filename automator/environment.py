@@ -1,4 +1,4 @@
-"""The one reader of the process environment: collects every error, then reports all at once."""
+"""Reads environment variables, collects all errors, and reports them together."""
 
 import os
 import re
@@ -14,11 +14,12 @@ FALSE = {"0", "false", "no", "off"}
 
 
 class Environment:
-    """Reads variables and remembers what is wrong with them.
+    """Reads variables and collects their errors, which `report()` raises after the last read.
 
-    `variables` is the environment to read, the process's own by default. A variable that is empty
-    counts as unset. After the last read, `report()` raises ImproperlyConfigured with one line for
-    each error.
+    A variable that is empty counts as unset.
+
+    Args:
+        variables: the environment to read; that of the process by default.
     """
 
     def __init__(self, variables: Mapping[str, str] = os.environ) -> None:
@@ -26,11 +27,11 @@ class Environment:
         self.errors: list[str] = []
 
     def text(self, name: str, default: str = "") -> str:
-        """The variable as it stands, or `default`."""
+        """Return the value of the variable, or `default` if it is unset."""
         return self.variables.get(name) or default
 
     def boolean(self, name: str, *, default: bool) -> bool:
-        """1, true, yes, on, or 0, false, no, off, in any case."""
+        """Return a truth value, written as 1, true, yes, on, 0, false, no or off, in any case."""
         value = self.text(name)
         if not value:
             return default
@@ -39,7 +40,7 @@ class Environment:
         return value.lower() in TRUE
 
     def number(self, name: str, default: int, *, least: int, most: int) -> int:
-        """A whole number from `least` to `most`."""
+        """Return a whole number from `least` to `most`."""
         value = self.text(name, str(default))
         if not (re.fullmatch("[0-9]{1,9}", value) and least <= int(value) <= most):
             self.errors.append(f"{name} must be a whole number from {least} to {most}: {value!r}.")
@@ -47,14 +48,14 @@ class Environment:
         return int(value)
 
     def words(self, name: str) -> list[str]:
-        """The parts of a list separated by commas, without the spaces around them."""
+        """Return the parts of a list that is separated by commas, without surrounding spaces."""
         return [word.strip() for word in self.text(name).split(",") if word.strip()]
 
     def database(self, name: str) -> dict[str, Any]:
-        """A libpq connection URL as Django's DATABASES entry; empty where it is unset.
+        """Return a libpq connection URL as an entry of DATABASES, or an empty one if it is unset.
 
-        Everything libpq knows is taken (several hosts, socket folders, sslmode, ...): what Django
-        has no name for goes into OPTIONS.
+        Everything that libpq supports is accepted, such as several hosts, socket folders and
+        sslmode. Parameters for which Django has no name are passed in OPTIONS.
         """
         url = self.text(name)
         if not url:
@@ -62,7 +63,7 @@ class Environment:
         try:
             parts: dict[str, Any] = dict(conninfo_to_dict(url))
         except (ProgrammingError, UnicodeError) as error:
-            # What libpq quotes is a piece of the URL, and may be the password.
+            # libpq quotes parts of the URL, which may contain the password.
             reason = re.sub(r'"(.|\n)*"', '"…"', str(error)).splitlines()[0]
             self.errors.append(f"{name} is not a PostgreSQL URL: {reason}")
             return {}
@@ -80,12 +81,16 @@ class Environment:
         return {**settings, "PORT": str(parts.pop("port", "")), "OPTIONS": parts}
 
     def require(self, condition: object, complaint: str) -> None:
-        """Remember `complaint` unless `condition` holds."""
+        """Add the error `complaint` unless `condition` is true."""
         if not condition:
             self.errors.append(complaint)
 
     def report(self) -> None:
-        """Raise ImproperlyConfigured if anything was wrong, naming everything that was."""
+        """Report all errors that were collected.
+
+        Raises:
+            ImproperlyConfigured: there were errors; the message lists them.
+        """
         if self.errors:
             lines = "\n".join(f"  - {error}" for error in self.errors)
             raise ImproperlyConfigured(f"automator does not start with these settings:\n{lines}")

@@ -1,4 +1,4 @@
-"""For load balancers: is the process up, can it take calls. No detail for strangers."""
+"""Health checks for load balancers. The answers reveal no details."""
 
 from functools import cache
 
@@ -12,14 +12,14 @@ from django.views.decorators.http import require_safe
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """The process answers."""
+    """Report that the process is running."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """The database can be reached and every migration is applied."""
+    """Report whether the database can be reached and has all migrations."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -30,12 +30,16 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 class NotMigrated(Exception):
-    """A migration is missing."""
+    """The database lacks a migration."""
 
 
-@cache  # only a success is remembered: an exception is not
+@cache  # only success is cached, since an exception is not
 def require_migrations() -> None:
-    """Raise NotMigrated while the code knows a migration that the database has not had."""
+    """Check that every migration of the code is applied.
+
+    Raises:
+        NotMigrated: the database lacks a migration.
+    """
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise NotMigrated

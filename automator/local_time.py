@@ -1,4 +1,4 @@
-"""Times as a broker reads them: a broker's user sees the admin in the broker's time zone."""
+"""The time zone of the admin: users of a broker see times in the broker's time zone."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 
 class BrokerTimeMiddleware:
-    """Puts the broker's time zone in force for the admin's pages; they name it."""
+    """Activates the time zone of the user's broker for the pages of the admin."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -21,9 +21,12 @@ class BrokerTimeMiddleware:
 
 
 def zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
-    """The time zone of the user's broker; None, which is UTC, where there is none to be had."""
+    """Return the time zone of the user's broker, or None, which means UTC, if there is none."""
     broker = getattr(request.user, "broker", None)
     try:
         return zoneinfo.ZoneInfo(broker.time_zone) if broker else None
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):  # PostgreSQL knows more names
+    except (
+        zoneinfo.ZoneInfoNotFoundError,
+        ValueError,
+    ):  # PostgreSQL accepts names that zoneinfo does not have
         return None

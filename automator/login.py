@@ -1,14 +1,15 @@
-"""Logging in to the admin: how often somebody may guess a password.
+"""Log-in to the admin, with limits on the number of failed attempts.
 
 Three limits count the attempts that failed within WINDOW:
 
-- those of one user from one address;
-- those of one address, for whatever user;
-- those of one user from all addresses where that user has not logged in lately.
+- those for one user from one address;
+- those from one address for any user;
+- those for one user from all addresses from which that user has not logged in recently.
 
-So nobody can lock a user out of an address that the user logs in from, except from that very
-address. An attempt is counted before its password is hashed, since hashing is what costs time: many
-attempts at once get no further than as many in a row. Known and unknown users are treated alike.
+Nobody can therefore lock a user out of an address that the user logs in from, except from that
+same address. An attempt is counted before its password is hashed, since hashing takes long enough
+that concurrent attempts could otherwise exceed a limit. The limits are the same for usernames that
+exist and for those that do not.
 """
 
 import math
@@ -35,21 +36,24 @@ WINDOW = timedelta(minutes=15)
 MOST_OF_USER_AND_ADDRESS = 5
 MOST_OF_ADDRESS = 30
 MOST_OF_USER_ELSEWHERE = 20
-# An address is the user's own for this long after a log-in from it.
+# For this long after a log-in from it, an address counts as the user's own.
 KNOWN_FOR = timedelta(days=30)
 FAILURES_KEPT_FOR = timedelta(days=1)
-MOST_REMOVED = 500  # old rows, at each attempt
-# Passwords that one server process hashes at a time: more would keep its threads from the API.
+MOST_REMOVED = 500  # old rows of each outcome, at each attempt
+# The passwords that a process hashes at a time. More would occupy the threads that serve the API.
 AT_ONCE = 2
 SECONDS_WHEN_BUSY = 5
-# Any number that nothing else locks: attempts are counted and written down one after another.
+# An advisory lock, under which attempts are counted and recorded one after another.
 LOCK = 7_030_201
 
 _hashing = threading.BoundedSemaphore(AT_ONCE)
 
 
 class LockedOut(Exception):
-    """The attempt is not looked at. `seconds` says when another one may be."""
+    """The attempt was refused without checking its password.
+
+    `seconds` is the time after which another attempt is allowed.
+    """
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"Locked out for {seconds} s")
@@ -57,24 +61,31 @@ class LockedOut(Exception):
 
 
 class LoginForm(AdminAuthenticationForm):
-    """The admin's form, which looks at a password only where one more guess is allowed."""
+    """The admin's log-in form, which checks a password only if another attempt is allowed."""
 
     def clean(self) -> dict[str, Any]:
-        """Log in, or raise LockedOut where there were too many attempts."""
+        """Check the password and record the outcome.
+
+        Raises:
+            LockedOut: there were too many attempts.
+            ValidationError: the username or the password is wrong.
+        """
         username, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if username is None or not password:
             return super().clean()
         with turn():
             address = caller_address(self.request) if self.request else ""
             attempt = begin(username, network_of(address))
-            cleaned: dict[str, Any] = super().clean()  # an error leaves the attempt a failed one
+            cleaned: dict[str, Any] = (
+                super().clean()
+            )  # if this raises, the attempt remains a failed one
         succeed(attempt)
         return cleaned
 
 
 @never_cache
 def log_in(request: HttpRequest) -> HttpResponse:
-    """The admin's log-in page, or the page that says how long to wait."""
+    """Show the admin's log-in page, or one that says how long to wait."""
     try:
         return admin.site.login(request)
     except LockedOut as locked:
@@ -90,7 +101,11 @@ def log_in(request: HttpRequest) -> HttpResponse:
 
 @contextmanager
 def turn() -> Iterator[None]:
-    """One of the places for those who log in now; raises LockedOut where all are taken."""
+    """Take one of the AT_ONCE places for log-ins in this process, for the length of a block.
+
+    Raises:
+        LockedOut: all places are taken.
+    """
     if not _hashing.acquire(blocking=False):
         raise LockedOut(SECONDS_WHEN_BUSY)
     try:
@@ -100,9 +115,14 @@ def turn() -> Iterator[None]:
 
 
 def begin(username: str, address: str) -> LoginAttempt:
-    """Write down an attempt as failed, which it is until it succeeds.
+    """Record an attempt as failed; `succeed` changes that.
 
-    Raises LockedOut, and writes nothing, where a limit is reached already.
+    Args:
+        username: the username that was entered.
+        address: the result of `network_of` for the caller's address.
+
+    Raises:
+        LockedOut: a limit has been reached; nothing was recorded.
     """
     with short_transaction("SELECT pg_advisory_xact_lock(%s)", (LOCK,)):
         if seconds := seconds_to_wait(username, address):
@@ -115,7 +135,10 @@ def begin(username: str, address: str) -> LoginAttempt:
 
 
 def succeed(attempt: LoginAttempt) -> None:
-    """Note that the user has logged in: what failed before from the same address was a slip."""
+    """Record that the user has logged in.
+
+    The user's earlier failures from the same address no longer count.
+    """
     of_both = LoginAttempt.objects.filter(username=attempt.username, address=attempt.address)
     of_both.filter(outcome=LoginOutcome.FAILED).exclude(pk=attempt.pk).update(
         outcome=LoginOutcome.CORRECTED, locks=False
@@ -124,7 +147,7 @@ def succeed(attempt: LoginAttempt) -> None:
 
 
 def seconds_to_wait(username: str, address: str) -> int:
-    """How long until a user may try again from an address; 0 where no limit is reached."""
+    """Return the seconds until a user may try again from an address, or 0 if no limit is reached."""
     attempts = LoginAttempt.objects.all()
     of_user = attempts.filter(username=username)
     own = of_user.filter(outcome=LoginOutcome.LOGGED_IN, at__gt=Now() - KNOWN_FOR)
@@ -141,13 +164,13 @@ def seconds_to_wait(username: str, address: str) -> int:
 
 
 def wait_after(failed: QuerySet[LoginAttempt], most: int) -> int:
-    """Seconds until fewer than `most` of these attempts are within WINDOW; 0 if they are so now."""
+    """Return the seconds until fewer than `most` of the attempts are within WINDOW, or 0."""
     oldest = failed.order_by("-at").annotate(now=Now()).values_list("at", "now")[most - 1 : most]
     return max((math.ceil((at + WINDOW - now).total_seconds()) for at, now in oldest), default=0)
 
 
 def remove_old() -> None:
-    """Remove some of the rows that no limit counts any more, so that the table stays small."""
+    """Remove some of the attempts that no longer count for any limit."""
     attempts = LoginAttempt.objects.all()
     for outcome, age in (
         (LoginOutcome.FAILED, FAILURES_KEPT_FOR),
@@ -159,9 +182,10 @@ def remove_old() -> None:
 
 
 def network_of(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the 64 bits that an IPv6 caller is given.
+    """Return the unit in which attempts are counted for an address.
 
-    Empty where it is neither, so that all such callers count as one.
+    This is an IPv4 address itself, and the network of 64 bits of an IPv6 address. For anything
+    else it is empty, so that all such callers are counted together.
     """
     try:
         caller = ip_address(address)

@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on standard error, each with the id of its request."""
+"""Logging: one JSON object for each line on standard error, with the id of the request."""
 
 import json
 import logging
@@ -9,19 +9,23 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-# What was logged about the request that is being answered; None outside of one.
+# The records that were logged during the current request; None outside of a request.
 records: ContextVar[list[logging.LogRecord] | None] = ContextVar("records", default=None)
 
-# What a caller may add with `extra`, beyond the message.
+# The attributes of a record, given with `extra`, that are written to its line.
 FACTS = ("method", "path", "status", "milliseconds", "address", "key_id", "code", "error")
 
-# Of an API key, wherever a caller has put it: in a path, for instance.
+# The secret part of an API key, which a client may have sent in a path, for instance.
 KEY_SECRET = re.compile(r"(?<=_)[0-9a-f]{64}(?![0-9a-f])")
 
 
 @contextmanager
 def of_request(its_id: str) -> Iterator[list[logging.LogRecord]]:
-    """Mark every line with the request's id, and give the records that its own line is to have."""
+    """Add a request's id to every line, and collect the records of RequestHandler.
+
+    Args:
+        its_id: the id of the request.
+    """
     found: list[logging.LogRecord] = []
     tokens = request_id.set(its_id), records.set(found)
     try:
@@ -32,12 +36,13 @@ def of_request(its_id: str) -> Iterator[list[logging.LogRecord]]:
 
 
 class RequestHandler(logging.StreamHandler):  # type: ignore[type-arg]
-    """Keeps what is logged about a request for the request's own line, which is written last.
+    """Collects the records of a request, which become part of its line in the access log.
 
-    Outside of a request the record is written at once.
+    Outside of a request a record is written at once.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Collect or write a record."""
         kept = records.get()
         if kept is None:
             super().emit(record)
@@ -46,15 +51,16 @@ class RequestHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def error_of(record: logging.LogRecord) -> str:
-    """What went wrong, in a line: the exception where there is one, or the message."""
+    """Return the exception of a record as one line, or its message if it has no exception."""
     error = record.exc_info[1] if record.exc_info else None
     return f"{type(error).__name__}: {error}" if error else record.getMessage()
 
 
 class JSONFormatter(logging.Formatter):
-    """Makes a log record one line of JSON, so that no logged text can forge a line."""
+    """Formats a record as one line of JSON, so that logged text cannot forge another line."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """Return the line of a record, with the secrets of API keys removed."""
         line = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -116,7 +116,7 @@ def test_it_serves_until_it_is_told_to_stop(checkout: Path, port: int) -> None:
         with demo(checkout, port + 1) as second:
             assert second.end() == 1
         assert second.output == (
-            "CommandError: The demo of this folder runs already, as process "
+            "CommandError: The demo of this folder is already running, as process "
             f"{program.process.pid}.\n"
         )
 
@@ -186,7 +186,7 @@ def test_a_killed_postgres_is_started_again(checkout: Path, port: int) -> None:
     with demo(checkout, port) as program:
         program.expect("Ready:")
         os.kill(cluster.state(checkout / ".demo" / "postgres")[0], signal.SIGKILL)
-        program.expect("it runs again")
+        program.expect("was started again")
 
         wait_until(lambda: ready(port), "an answer of the new server")
 
@@ -225,7 +225,7 @@ def test_a_demo_of_another_version_is_told_apart_in_one_line(checkout: Path, por
         (
             "INSERT INTO django_migrations VALUES (0, 'holds', '0099_gone', now())",
             "DELETE FROM django_migrations WHERE id = 0",
-            "it has had holds.0099_gone, which is not in this code",
+            "its migration holds.0099_gone is not in this code",
         ),
         (
             "UPDATE django_migrations SET app = 'x' || app WHERE app = 'inventory'",
@@ -241,7 +241,7 @@ def test_a_demo_of_another_version_is_told_apart_in_one_line(checkout: Path, por
         [line] = program.output.splitlines()
         assert line.startswith("CommandError: Another version of automator made the demo in ")
         assert said in line
-        assert line.endswith("the demo's data are lost.")
+        assert line.endswith("The data of the demo are lost.")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -254,7 +254,7 @@ def test_it_leaves_the_books_of_others_alone(
         assert program.end() == 1
 
     assert program.output == (
-        "CommandError: The database that DATABASE_URL names has brokers, and none is the demo's."
+        "CommandError: The database that DATABASE_URL names has brokers, but not that of the demo."
         " Unset DATABASE_URL for a demo with a database of its own.\n"
     )
     assert list(Broker.objects.all()) == [broker]
@@ -266,7 +266,7 @@ def test_a_port_in_use_is_named_in_one_line(checkout: Path, port: int) -> None:
 
     assert program.output == (
         f"CommandError: Port {port} cannot be used (Address already in use)."
-        " Another one: PORT=8001 make demo\n"
+        " For another: PORT=8001 make demo\n"
     )
 
 
