@@ -147,7 +147,7 @@ def succeed(attempt: LoginAttempt) -> None:
 
 
 def seconds_to_wait(username: str, address: str) -> int:
-    """Return the seconds until a user may try again from an address, or 0 if no limit is reached."""
+    """Return the seconds until a user may try again from an address, or 0 if that is now."""
     attempts = LoginAttempt.objects.all()
     of_user = attempts.filter(username=username)
     own = of_user.filter(outcome=LoginOutcome.LOGGED_IN, at__gt=Now() - KNOWN_FOR)

@@ -1,4 +1,4 @@
-"""Around every request: its id, its deadline, its line in the access log, and HTTPS for the API."""
+"""The middleware around all requests: request id, deadline, access log, and HTTPS for the API."""
 
 import logging
 import re
@@ -20,8 +20,8 @@ logger = logging.getLogger("automator.access")
 
 READY = "/readyz"
 SANE_ID = re.compile(r"[A-Za-z0-9._:+=@-]{1,128}")
-# Scripts and styles come from files of our own, so that text which found its way into a page runs
-# nothing. The interactive document draws its icons from data: addresses.
+# Scripts and styles come only from our own files, so that text injected into a page cannot run. The
+# interactive document has icons in data: URLs.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
@@ -29,7 +29,10 @@ CONTENT_SECURITY_POLICY = (
 
 
 class RequestMiddleware:
-    """Gives every request an id (the caller's own if it is sane) and every answer that id."""
+    """Gives each request an id, bounds the time of API calls, and writes the access log.
+
+    The id is the one that the caller sent, if it is valid. The answer contains it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -42,7 +45,7 @@ class RequestMiddleware:
             response["X-Request-Id"] = request.id  # type: ignore[attr-defined]
             if response.get("Content-Type", "").startswith("text/html"):
                 response["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-            # A cache on the way would answer one caller for another.
+            # A shared cache could otherwise send the answer to another caller.
             if exception_handler.is_api(request):
                 response.setdefault("Cache-Control", "no-store")
             facts = {
@@ -56,13 +59,13 @@ class RequestMiddleware:
             if code := getattr(request, "problem_code", ""):
                 facts["code"] = code
             write_line(facts, records)
-            # Django's own mark: it would log an answer of 5xx that no exception made once more.
+            # Without this mark of Django's, it would log a 5xx answer once more.
             response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001
             return response
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """The answer of the project, or the refusal of an API call over plain HTTP."""
-        request.encoding = "utf-8"  # another charset, which no browser sends, can fail to decode
+        """Return the answer to a request, or the refusal of an API call over plain HTTP."""
+        request.encoding = "utf-8"  # decoding by another charset, which no browser sends, can fail
         plain = settings.SECURE_SSL_REDIRECT and not request.is_secure()
         if plain and exception_handler.is_api(request):
             refusal = exception_handler.response(request, problems.HTTPS_REQUIRED)
@@ -73,10 +76,10 @@ class RequestMiddleware:
         return self.get_response(request)
 
     def in_time(self, request: HttpRequest) -> HttpResponse:
-        """The answer of the project, by the deadline of a call whatever the database does.
+        """Return the answer to a request before its deadline, even if the database does not respond.
 
-        A request that has waited for a thread until its deadline is answered at once. It has done
-        nothing, and the requests behind it would wait for it.
+        A request that waited for a thread until its deadline is answered 503 at once, so that it
+        does not delay the requests behind it. It has changed nothing.
         """
         with deadlines.within(deadlines.CALL_SECONDS - deadlines.queued.get()):
             if not deadlines.left():
@@ -86,14 +89,17 @@ class RequestMiddleware:
 
 
 def sane_id(sent: str) -> str:
-    """The caller's own request id where it is a sane one, or a new one."""
+    """Return the request id that the caller sent, if it is valid, or a new one."""
     return sent if SANE_ID.fullmatch(sent) else uuid4().hex
 
 
 def write_line(facts: dict[str, Any], records: list[logging.LogRecord]) -> None:
-    """Write the line of a request, with what was logged about it meanwhile: one line in all.
+    """Write the access log line of a request, including what was logged during the request.
 
-    The first record is the nearest to the cause; Django adds one that says less.
+    Args:
+        facts: the attributes of the line.
+        records: the records of the request. The error of the first one is written, since it is
+            the most specific; Django may add a general one.
     """
     level, fault = logging.INFO, None
     if records:

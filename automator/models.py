@@ -1,4 +1,4 @@
-"""Who is calling: users of the admin, and the API keys of marketplaces."""
+"""The users of the admin, their attempts to log in, and the API keys of marketplaces."""
 
 import hashlib
 import hmac
@@ -20,7 +20,7 @@ KEY_PREFIX = "automator"
 
 
 class User(AbstractUser):
-    """Somebody who logs in. With a broker they see that broker's rows and nothing else."""
+    """A user of the admin. A user with a broker sees only the rows of that broker."""
 
     broker = models.ForeignKey(
         Broker,
@@ -28,12 +28,17 @@ class User(AbstractUser):
         null=True,
         blank=True,
         related_name="users",
-        help_text="Whose rows this user sees. Empty: staff of the whole, if superuser.",
+        help_text="The broker whose rows this user sees. Leave empty for a superuser, who sees "
+        "every broker.",
     )
 
 
 def validate_network(value: str) -> None:
-    """Raise ValidationError unless `value` is an address or a network such as 203.0.113.0/24."""
+    """Check that `value` is an address or a network such as 203.0.113.0/24.
+
+    Raises:
+        ValidationError: it is neither.
+    """
     try:
         ip_network(value)
     except ValueError as error:
@@ -41,7 +46,11 @@ def validate_network(value: str) -> None:
 
 
 class FoundKey(NamedTuple):
-    """What one look-up by key id gives."""
+    """The key that a call was made with.
+
+    `live` is false if the key is revoked or expired. `use_is_noted` is true if `last_used_at` is
+    less than a minute ago.
+    """
 
     id: int
     broker_id: int
@@ -52,7 +61,7 @@ class FoundKey(NamedTuple):
     use_is_noted: bool
 
     def allows(self, address: str) -> bool:
-        """Whether a caller from `address` may use the key. No networks allow every address."""
+        """Whether the key may be used from `address`. A key without networks allows every address."""
         if not self.networks:
             return True
         try:
@@ -64,7 +73,7 @@ class FoundKey(NamedTuple):
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    """Making, finding and ending keys."""
+    """Queries that make, verify and revoke keys."""
 
     def issue(
         self,
@@ -74,9 +83,18 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         expires_at: datetime | None = None,
         networks: list[str] | None = None,
     ) -> "tuple[ApiKey, str]":
-        """Make a key. The second value is the whole key: it exists nowhere else afterwards.
+        """Make a key.
 
-        Raises ValidationError where a network is none.
+        Args:
+            broker: the broker whose tickets the key gives access to.
+            name: who has the key and what it is for.
+            expires_at: the end of the key's validity; None means that it never expires.
+            networks: the networks that the key may be used from; none means from anywhere.
+
+        Returns the stored key, and the whole key as text, which is not stored.
+
+        Raises:
+            ValidationError: one of the networks is not valid.
         """
         key_id, secret = secrets.token_hex(6), secrets.token_hex(32)
         key = ApiKey(
@@ -92,7 +110,10 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return key, f"{KEY_PREFIX}_{key_id}_{secret}"
 
     def verified(self, sent: str) -> FoundKey | None:
-        """The live key that was sent, or None. One statement, by hand: every call makes it."""
+        """Return the key that a caller sent, or None if it is wrong, revoked or expired.
+
+        The statement is raw SQL because it is executed for every call.
+        """
         prefix, _, rest = sent.partition("_")
         key_id, _, secret = rest.partition("_")
         if prefix != KEY_PREFIX or not (key_id.isascii() and key_id.isalnum()):
@@ -110,15 +131,15 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             )
             row = cursor.fetchone()
         found = FoundKey(*row) if row else None
-        # Compared even where nothing was found, so that a stranger cannot time which ids exist.
+        # The comparison always happens, so that its time does not reveal which key ids exist.
         right = hmac.compare_digest(hash_secret(secret), found.secret_hash if found else "")
         return found if found and right and found.live else None
 
     def note_use(self, key_id: int) -> None:
-        """Remember that a key was used, at most once a minute, and never wait for another call.
+        """Record the time at which a key was used, without waiting for another call.
 
-        The statement does not wait for the disk or a standby either: the time is for staff to look
-        at, and may be lost.
+        Nor does the statement wait for the disk or a standby: the time is informative, so losing
+        it does no harm. Callers check `use_is_noted` first, so that it runs once a minute at most.
         """
         with connection.cursor() as cursor:
             cursor.execute(
@@ -129,31 +150,41 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
             )
 
     def revoke(self) -> int:
-        """End the keys of this queryset for the next call; return how many were live before."""
+        """Revoke the keys of this queryset, and return how many had not been revoked before."""
         return self.filter(revoked_at=None).update(revoked_at=Now())
 
 
 def hash_secret(secret: str) -> str:
-    """SHA-256 in hex. The secret has 256 random bits: a slow hash would add nothing."""
+    """Return the SHA-256 hash of a secret in hex.
+
+    A slow hash would not make it safer, since the secret has 256 random bits.
+    """
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class ApiKey(models.Model):
-    """Lets a marketplace call for one broker. The secret is shown once and stored as a hash."""
+    """A key with which a marketplace makes calls for one broker.
+
+    The whole key is shown once. Only a hash of its secret is stored.
+    """
 
     broker = models.ForeignKey(Broker, on_delete=models.PROTECT, related_name="api_keys")
-    name = models.CharField(max_length=100, blank=True, help_text="Who has it, and what for.")
+    name = models.CharField(
+        max_length=100, blank=True, help_text="Who has the key, and what it is for."
+    )
     key_id = models.CharField(max_length=32, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
     networks = ArrayField(
         models.CharField(max_length=64, validators=[validate_network]),
         default=list,
         blank=True,
-        help_text="Addresses the key may be used from, with commas, such as 203.0.113.0/24. "
-        "Empty: from anywhere.",
+        help_text="The networks that the key may be used from, separated by commas, such as "
+        "203.0.113.0/24. Leave empty to allow every address.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    expires_at = models.DateTimeField(
+        null=True, blank=True, help_text="Leave empty for a key that never expires."
+    )
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
 
@@ -180,7 +211,7 @@ class ApiKey(models.Model):
 
 
 class LoginOutcome(models.TextChoices):
-    """What became of an attempt to log in."""
+    """The outcome of an attempt to log in."""
 
     FAILED = "failed", "Failed"
     CORRECTED = "corrected", "Failed, then logged in"
@@ -188,24 +219,24 @@ class LoginOutcome(models.TextChoices):
 
 
 class LoginAttempt(models.Model):
-    """An attempt to log in to the admin, written down before its password is looked at.
+    """An attempt to log in to the admin, recorded before its password is checked.
 
-    It has no password. `automator.login` decides by these rows who has to wait, and removes the
-    old ones.
+    The password is not recorded. `automator.login` decides by these rows who has to wait, and
+    deletes old ones.
     """
 
     username = models.CharField(max_length=150)
     address = models.CharField(
         max_length=43,
         blank=True,
-        help_text="Where the attempt came from; of an IPv6 address its network of 64 bits.",
+        help_text="Where the attempt came from. IPv6 addresses are shown as networks of 64 bits.",
     )
     at = models.DateTimeField()
     outcome = models.CharField(
         max_length=9, choices=LoginOutcome.choices, default=LoginOutcome.FAILED
     )
     locks = models.BooleanField(
-        default=False, help_text="Whether whoever made this attempt has to wait after it."
+        default=False, help_text="Whether a limit was reached, so that the user has to wait."
     )
 
     class Meta:

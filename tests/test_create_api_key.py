@@ -41,8 +41,8 @@ def test_prints_a_key_that_works_at_once_and_nothing_else_on_standard_output(
     assert out.count("\n") == 1
     assert status(client, out.strip()) == 404
     assert err == (
-        f"API key {key.key_id} (TEvo) of Harbor Lane Tickets: good until it is revoked, "
-        "from anywhere. It is shown only this once.\n"
+        f"API key {key.key_id} (TEvo) of Harbor Lane Tickets: valid until it is revoked, "
+        "from anywhere. It is shown only once.\n"
     )
 
 
@@ -79,7 +79,7 @@ def test_a_key_may_end_at_a_time(expires: str, ends: datetime) -> None:
     _, err = create_api_key("Harbor Lane Tickets", "--expires", expires)
 
     assert ApiKey.objects.get().expires_at == ends
-    assert f"good until {ends:%Y-%m-%d %H:%M:%S} UTC" in err
+    assert f"valid until {ends:%Y-%m-%d %H:%M:%S} UTC" in err
 
 
 def test_a_key_ends_by_itself(client: Client) -> None:
@@ -120,7 +120,7 @@ def test_refuses_limits_that_make_no_sense(options: list[str], complaint: str) -
 
 
 def test_an_unknown_broker_is_answered_with_those_there_are() -> None:
-    with pytest.raises(CommandError, match=r"named 'Harbour'\. There are: Harbor Lane"):
+    with pytest.raises(CommandError, match=r"named 'Harbour'\. The brokers are: Harbor Lane"):
         create_api_key("Harbour")
 
     assert not ApiKey.objects.exists()

@@ -333,5 +333,5 @@ def test_command_whose_reader_is_gone_says_so_in_a_line(
         check=False,
     )
     os.close(theirs)
-    assert done.stderr == b"CommandError: Whoever read standard output went away.\n"
+    assert done.stderr == b"CommandError: The reader of standard output closed it.\n"
     assert done.returncode == 1

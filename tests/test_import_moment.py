@@ -242,7 +242,7 @@ def test_option_takes_a_moment_and_nothing_else(book: Book) -> None:
     for text in ("2026-11-23T18:04:05Z", "2026-11-23 18:04:05 UTC", "2026-11-23 18:04:05"):
         assert moment(text) == datetime(2026, 11, 23, 18, 4, 5, tzinfo=UTC)
     for text in ("", "now", "2026-13-01T00:00:00Z"):
-        with pytest.raises(Exception, match="is no moment such as"):
+        with pytest.raises(Exception, match="is not a time such as"):
             moment(text)
 
 

@@ -55,7 +55,7 @@ def test_applier_notices_a_newer_book_and_ends(book: Book, monkeypatch: pytest.M
             book.checked(line("r-1", price="60.00"))
 
     monkeypatch.setattr(Command, "progress", newer_comes)
-    with pytest.raises(CommandError, match=r"^Stopped after 1 of 3: a newer book came first\.$"):
+    with pytest.raises(CommandError, match=r"^Stopped after 1 of 3: a newer book replaced it\.$"):
         book.imported(line("r-1"), line("r-2"), line("r-3"))
     assert book.prices() == ["40.00"]
 

@@ -77,7 +77,7 @@ def test_an_unknown_key_is_an_error(key_id: str, whole_key: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "*"])
 def test_what_can_be_no_key_id_is_an_error(text: str, whole_key: str) -> None:
-    with pytest.raises(CommandError, match="That is no key id"):
+    with pytest.raises(CommandError, match="That is not a key id"):
         revoke_api_key(text)
 
     assert ApiKey.objects.get().revoked_at is None

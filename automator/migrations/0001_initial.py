@@ -90,7 +90,7 @@ class Migration(migrations.Migration):
                     "broker",
                     models.ForeignKey(
                         blank=True,
-                        help_text="Whose rows this user sees. Empty: staff of the whole, if superuser.",
+                        help_text="The broker whose rows this user sees. Leave empty for a superuser, who sees every broker.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="users",
@@ -143,7 +143,7 @@ class Migration(migrations.Migration):
                     "address",
                     models.CharField(
                         blank=True,
-                        help_text="Where the attempt came from; of an IPv6 address its network of 64 bits.",
+                        help_text="Where the attempt came from. IPv6 addresses are shown as networks of 64 bits.",
                         max_length=43,
                     ),
                 ),
@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
                     "locks",
                     models.BooleanField(
                         default=False,
-                        help_text="Whether whoever made this attempt has to wait after it.",
+                        help_text="Whether a limit was reached, so that the user has to wait.",
                     ),
                 ),
             ],
@@ -190,7 +190,7 @@ class Migration(migrations.Migration):
                 (
                     "name",
                     models.CharField(
-                        blank=True, help_text="Who has it, and what for.", max_length=100
+                        blank=True, help_text="Who has the key, and what it is for.", max_length=100
                     ),
                 ),
                 ("key_id", models.CharField(editable=False, max_length=32)),
@@ -203,14 +203,16 @@ class Migration(migrations.Migration):
                         ),
                         blank=True,
                         default=list,
-                        help_text="Addresses the key may be used from, with commas, such as 203.0.113.0/24. Empty: from anywhere.",
+                        help_text="The networks that the key may be used from, separated by commas, such as 203.0.113.0/24. Leave empty to allow every address.",
                         size=None,
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 (
                     "expires_at",
-                    models.DateTimeField(blank=True, help_text="Empty: never.", null=True),
+                    models.DateTimeField(
+                        blank=True, help_text="Leave empty for a key that never expires.", null=True
+                    ),
                 ),
                 ("revoked_at", models.DateTimeField(editable=False, null=True)),
                 ("last_used_at", models.DateTimeField(editable=False, null=True)),

@@ -1,4 +1,4 @@
-"""Whether the books agree: counters, claims, the ledger and invoices, recomputed."""
+"""Audits counters, claims, the ledger and invoices by recomputing them."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from automator.audit.checks import Check
 
 
 class Command(BaseCommand):
-    """Looks at one moment, waits for nobody and lets nobody wait: run it while calls go on."""
+    """Audits a snapshot of the database, and may run at any time, since it blocks no call."""
 
     help = "Recompute all counters, claims and ledgers, and print each difference."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print a line for each difference, or one sentence.
+        """Print a line for each difference, or that there is none.
 
         Raises:
             CommandError: there are differences (exit code 1), the database cannot be used (2), or
-                it has no ticket groups (3), as the wrong database would have none.
+                it has no ticket groups (3) and is therefore probably the wrong one.
         """
         found = 0
         try:
@@ -47,12 +47,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{extent}: everything agrees.")
 
     def progress(self, check: Check | None) -> None:
-        """On a terminal, show what is being looked at; None clears it."""
+        """Show the running check if standard error is a terminal; None clears the line."""
         if self.stderr.isatty():
             self.stderr.write(f"\r\033[K{check.name + ' …' if check else ''}", str, ending="")
             self.stderr.flush()
 
 
 def counted(number: int, one: str, many: str) -> str:
-    """How many of what."""
+    """Return a number with its noun, in the singular or the plural."""
     return f"{number} {one if number == 1 else many}"

@@ -1,4 +1,4 @@
-"""A new API key, for a marketplace that calls for one broker."""
+"""Makes an API key for a marketplace."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,30 +12,30 @@ from automator.models import ApiKey
 
 
 class Command(BaseCommand):
-    """Prints the key alone on standard output, so that it can go straight to where it is kept."""
+    """Prints only the key on standard output, so that it can be redirected to a secret store."""
 
-    help = "Make an API key and print it: alone on standard output, once and never again."
+    help = "Make an API key and print it on standard output. It cannot be shown again."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whose key it is, and its limits."""
+        """Add the broker, and the limits of the key."""
         parser.add_argument("broker", metavar="BROKER", help="the broker's name")
-        parser.add_argument("--name", default="", help="who gets the key, and what for")
+        parser.add_argument("--name", default="", help="who gets the key, and what it is for")
         parser.add_argument(
             "--expires",
             metavar="DATE",
-            help="last day (2027-03-31, in UTC) or an ISO 8601 time; otherwise it never expires",
+            help="last day (2027-03-31, in UTC) or an ISO 8601 time (default: never)",
         )
         parser.add_argument(
             "--networks",
             metavar="CIDR,...",
-            help="addresses the key may be used from; otherwise from anywhere",
+            help="networks that the key may be used from (default: anywhere)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make the key.
+        """Make the key and print it.
 
         Raises:
-            CommandError: there is no such broker, or a limit makes no sense.
+            CommandError: there is no such broker, or a limit is not valid.
         """
         broker = broker_named(options["broker"])
         expires_at = end_of(options["expires"])
@@ -48,15 +48,21 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from error
         until = f"until {expires_at:%Y-%m-%d %H:%M:%S} UTC" if expires_at else "until it is revoked"
         self.stderr.write(
-            f"API key {key} of {broker}: good {until}, from {', '.join(networks) or 'anywhere'}. "
-            "It is shown only this once.",
+            f"API key {key} of {broker}: valid {until}, from {', '.join(networks) or 'anywhere'}. "
+            "It is shown only once.",
             str,
         )
         self.stdout.write(whole)
 
 
 def end_of(expires: str | None) -> datetime | None:
-    """When a key of that --expires ends: after the day, or at the time. A bare time is UTC's."""
+    """Return the time at which a key with that --expires ends, or None if it never does.
+
+    A date ends after that day in UTC. A time without an offset is in UTC.
+
+    Raises:
+        CommandError: the text is neither a date nor a time, or it is in the past.
+    """
     if expires is None:
         return None
     try:
@@ -74,7 +80,7 @@ def end_of(expires: str | None) -> datetime | None:
 
 
 def day_after(text: str) -> datetime | None:
-    """The end of a day in UTC, or None if the text is no date."""
+    """Return the end of a day in UTC, or None if the text is not a date."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -83,10 +89,14 @@ def day_after(text: str) -> datetime | None:
 
 
 def split(networks: str | None) -> list[str]:
-    """The networks of a list with commas. An empty list is no wish for a key without limits."""
+    """Return the networks of a list that is separated by commas; none if it is None.
+
+    Raises:
+        CommandError: the list is empty, which is more likely a mistake than a wish for no limit.
+    """
     if networks is None:
         return []
     found = [network.strip() for network in networks.split(",") if network.strip()]
     if not found:
-        raise CommandError("--networks is empty. Leave it out for a key that works from anywhere.")
+        raise CommandError("--networks is empty. Omit it for a key that works from anywhere.")
     return found

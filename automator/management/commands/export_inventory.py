@@ -1,4 +1,4 @@
-"""Getting a broker's book out, in the shapes of the field."""
+"""Exports a broker's book as a CSV file, in a format that brokers' systems read."""
 
 import os
 import sys
@@ -14,29 +14,29 @@ from inventory.book import WRITTEN
 
 
 class Command(BaseCommand):
-    """The file alone goes to standard output; how much is in it, to standard error."""
+    """Prints only the file on standard output, and a summary on standard error."""
 
     help = "Export a broker's book as a CSV file."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whose book, which of it, and where to."""
+        """Add the broker, the format and extent of the file, and where it goes."""
         parser.add_argument("broker", metavar="BROKER", help="the broker's name")
         parser.add_argument(
             "--format",
             choices=WRITTEN,
             default=WRITTEN[0],
-            help="TEvo's import file or a sync snapshot, which says more (default: %(default)s)",
+            help="TEvo's import file, or a sync snapshot, which has more columns (default: %(default)s)",
         )
         parser.add_argument(
             "--available",
             action="store_true",
-            help="only what can be bought now, holds and sales deducted, and nothing that only"
-            " the broker may know; it is imported with --quantities free",
+            help="export only tickets that can be bought now, without held and sold ones, and"
+            " without internal columns; import such a file with --quantities free",
         )
         parser.add_argument("--output", metavar="FILE", type=Path, help="default: standard output")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Write the file, then say what is in it.
+        """Write the file, and print a summary.
 
         Raises:
             CommandError: the broker is unknown, or the file cannot be written.
@@ -51,8 +51,10 @@ class Command(BaseCommand):
         try:
             self.write_file(export, output) if output else self.write_out(export)
         except BrokenPipeError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or it fails at exit
-            raise CommandError("Whoever read standard output went away.") from error
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # avoids an error at exit
+            raise CommandError("The reader of standard output closed it.") from error
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror}.") from error
         which = "available" if export.available else "in the book"
@@ -61,7 +63,7 @@ class Command(BaseCommand):
         )
 
     def write_out(self, export: Export) -> None:
-        """Write to standard output, in UTF-8 wherever it goes."""
+        """Write to standard output, in UTF-8 regardless of the locale."""
         if hasattr(self.stdout, "reconfigure"):
             self.stdout.reconfigure(encoding="utf-8", newline="\n")
         for chunk in export:
@@ -69,7 +71,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def write_file(self, export: Export, output: Path) -> None:
-        """Write a file that is not there, or is the former one, until it is whole."""
+        """Write a file atomically: until it is complete, a previous one stays in place."""
         beside = output.with_name(f"{output.name}.part")
         try:
             with beside.open("w", encoding="utf-8", newline="") as file:

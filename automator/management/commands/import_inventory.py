@@ -1,4 +1,4 @@
-"""Getting a broker's book in: checked as a whole first, then applied in short batches."""
+"""Imports a broker's book: checks the whole file first, then applies it in short batches."""
 
 import contextlib
 import os
@@ -24,12 +24,16 @@ CALLER = Caller("command import_inventory")
 
 
 def reason(error: Exception) -> str:
-    """What the database says, in one line."""
+    """Return the first line of a database error."""
     return str(error).partition("\n")[0] or "its connection was lost"
 
 
 def readable(text: str) -> Path:
-    """An argument that is a file."""
+    """Convert an argument to the path of a file.
+
+    Raises:
+        ArgumentTypeError: there is no such file.
+    """
     path = Path(text)
     if not path.is_file():
         raise ArgumentTypeError(f"there is no file {text}")
@@ -37,20 +41,24 @@ def readable(text: str) -> Path:
 
 
 def moment(text: str) -> datetime:
-    """An argument that is a date with a time, in the server's time zone where it names none."""
+    """Convert an argument to a time, which is in the server's time zone if it has no offset.
+
+    Raises:
+        ArgumentTypeError: it is not a date with a time.
+    """
     try:
         found = parse_datetime(text.replace(" UTC", "Z"))
     except ValueError:
         found = None
     if found is None:
-        raise ArgumentTypeError(f"{text} is no moment such as 2026-11-23T18:04:05Z")
+        raise ArgumentTypeError(f"{text} is not a time such as 2026-11-23T18:04:05Z")
     return found if is_aware(found) else make_aware(found)
 
 
 def why(job: Import) -> str:
-    """Why an import stopped before its end, and what to do."""
+    """Return why an import stopped before its end, and what to do."""
     if job.state == ImportState.SUPERSEDED:
-        return "a newer book came first."
+        return "a newer book replaced it."
     if job.state == ImportState.LOST:
         return job.problem
     if job.state == ImportState.DRY_RUN:
@@ -62,55 +70,55 @@ def why(job: Import) -> str:
 
 
 class Command(BaseCommand):
-    """Run it as often as you like: a book that changes nothing writes nothing."""
+    """Imports a book. Repeating an import is safe, since unchanged rows are not written."""
 
     help = "Import a broker's book from a CSV file of a point-of-sale system."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whose book, which file, and how it is to be understood."""
+        """Add the broker, the file, and how to read it."""
         parser.add_argument("broker", metavar="BROKER", help="the broker's name")
         parser.add_argument("file", metavar="FILE", type=readable)
         parser.add_argument(
-            "--format", choices=sorted(FORMATS), help="default: recognised from the headers"
+            "--format", choices=sorted(FORMATS), help="default: recognised by the headers"
         )
         parser.add_argument(
             "--snapshot",
             action="store_true",
-            help="the file is the whole book: what it does not have goes off sale",
+            help="the file is the whole book: ticket groups that it lacks are taken off sale",
         )
         parser.add_argument(
             "--confirm",
             action="store_true",
-            help="say yes in advance: to a snapshot that is empty or has fewer than half of what is"
-            " listed, and to tickets that become free and are not free now",
+            help="confirm in advance a snapshot that is empty or has fewer than half of the listed"
+            " ticket groups, and tickets that become free and are not free now",
         )
         parser.add_argument(
             "--as-of",
             type=moment,
             metavar="MOMENT",
-            help="when the inventory was as the file says, such as 2026-11-23T18:04:05Z (default:"
-            " what an export says itself, or else when the file was written)",
+            help="the time whose inventory the file describes, such as 2026-11-23T18:04:05Z"
+            " (default: the time that an export contains, or else when the file was written)",
         )
         parser.add_argument(
             "--quantities",
             choices=Quantities.values,
             default=Quantities.ALL.value,
-            help="what a quantity counts where tickets have no seat numbers: all of them, or only"
-            " the free ones (default: %(default)s)",
+            help="what quantities of tickets without seat numbers count: all tickets, or only the"
+            " free ones (default: %(default)s)",
         )
         parser.add_argument(
-            "--strict", action="store_true", help="refuse the whole file for one refused row"
+            "--strict", action="store_true", help="refuse the whole file if one row is refused"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="print what would change and change nothing"
+            "--dry-run", action="store_true", help="print what would change, without changing it"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check the file, apply it, and print what happened.
 
         Raises:
-            CommandError: the broker is unknown, another file of it is being checked, the file is
-                refused as a whole, or the import stopped before its end.
+            CommandError: the broker is unknown, another file of the broker is being checked, the
+                file is refused as a whole, or the import stopped before its end.
         """
         try:
             job = self.checked(options)
@@ -120,13 +128,13 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was changed: {reason(error)}.") from error
         self.report(job)
         if job.state == ImportState.SUPERSEDED:
-            raise CommandError("Nothing was changed: a newer book came first.")
+            raise CommandError("Nothing was changed: a newer book replaced it.")
         if job.state == ImportState.REFUSED:
             raise CommandError(f"{job.problem} Nothing was changed.")
         if options["dry_run"]:
             with contextlib.suppress(
                 *DATABASE_UNAVAILABLE
-            ):  # it ends with the next book that is imported
+            ):  # the next import of the broker drops it as well
                 applying.drop(job)
             self.stdout.write("A dry run: nothing was changed.")
             return
@@ -135,7 +143,7 @@ class Command(BaseCommand):
         except DATABASE_UNAVAILABLE as error:
             raise CommandError(
                 f"Stopped after {job.applied} of {job.to_apply} by the database: {reason(error)}."
-                " What was applied stays so. Run the same command again."
+                " What was applied remains. Run the same command again."
             ) from error
         finally:
             self.progress("", 0, 0)
@@ -144,7 +152,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Applied {job.applied} of {job.to_apply}.")
 
     def checked(self, options: dict[str, Any]) -> Import:
-        """Check the file. Raises what `checking.check` does."""
+        """Check the file, and return its import. The errors are those of `checking.check`."""
         broker = broker_named(options["broker"])
         with options["file"].open("rb") as stream:
             return checking.check(
@@ -165,7 +173,7 @@ class Command(BaseCommand):
             )
 
     def report(self, job: Import) -> None:
-        """What the file says, and the first of its differences and refused rows."""
+        """Print the counts of the file, and the first of its differences and refused rows."""
         self.progress("", 0, 0)
         if same := checking.same_file(job):
             self.stdout.write(
@@ -195,7 +203,7 @@ class Command(BaseCommand):
             )
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """On a terminal, show how far the work is; an empty stage clears it."""
+        """Show the progress if standard error is a terminal; an empty stage clears the line."""
         if not self.stderr.isatty():
             return
         text = stage

@@ -1,4 +1,4 @@
-"""Django's migrate, which gives way to whoever uses a table, and tries again."""
+"""Django's migrate, with retries when a table is in use."""
 
 import time
 from typing import Any
@@ -10,18 +10,19 @@ from django.db import OperationalError
 from inventory.transactions import is_lock_timeout
 
 ATTEMPTS = 10
-PAUSE = 3.0  # seconds between two attempts, in which the calls that queued get their turn
+PAUSE = 3.0  # seconds between two attempts, in which waiting calls can proceed
 
 
 class Command(migrate.Command):
-    """Calls queue behind a migration that waits for a lock, so it waits for a second at most.
+    """Migrates with a limit of one second on each wait for a lock.
 
-    The limit is that of `inventory.database`. What was migrated before stays done: an attempt goes
-    on where the one before it failed.
+    Calls have to wait behind a migration that waits for a lock. The limit is set by
+    `inventory.database`. Migrations that were applied remain, so that each attempt continues where
+    the previous one failed.
     """
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate.
+        """Migrate, in up to ATTEMPTS attempts.
 
         Raises:
             CommandError: a table was in use at each attempt.

@@ -1,4 +1,4 @@
-"""The end of an API key."""
+"""Revokes an API key."""
 
 import re
 from typing import Any
@@ -7,28 +7,30 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from automator.models import KEY_PREFIX, ApiKey
 
-# The key id, in itself or in a whole key that was pasted by mistake.
+# A key id, or a whole key that was pasted by mistake.
 KEY_ID = re.compile(rf"(?:{KEY_PREFIX}_)?([0-9A-Za-z]{{1,16}})(?:_\w*)?")
 
 
 class Command(BaseCommand):
-    """The next call with the key is answered 401."""
+    """Revokes a key. The next call with it is answered 401."""
 
-    help = "Revoke an API key, for the next call on."
+    help = "Revoke an API key. Further calls with it are refused."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which key."""
+        """Add the key id."""
         parser.add_argument("key_id", metavar="KEYID", help="the part of the key between the _")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Revoke it. A key that was revoked before stays so, and that is fine.
+        """Revoke the key. It is not an error if it was revoked before.
 
         Raises:
             CommandError: there is no such key.
         """
         found = KEY_ID.fullmatch(options["key_id"].strip())
-        if not found:  # it may be a secret: not repeated
-            raise CommandError("That is no key id. It is the part of a key between the two _.")
+        if not found:  # not repeated, since it may be a secret
+            raise CommandError(
+                "That is not a key id. The key id is the part of a key between the two _."
+            )
         keys = ApiKey.objects.filter(key_id=found[1])
         now_revoked = keys.revoke()
         key = keys.select_related("broker").first()
