@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Django's command line, with the embedded PostgreSQL around every command that needs a database.
+"""Django's command line, which provides the embedded PostgreSQL to commands that need a database.
 
-With DATABASE_URL nothing is started. Without it a command joins the server that runs (that of
-`make demo`, or of another command), or starts one for its own duration, and says so. It makes a new
-database only where a demo is asked for.
+With DATABASE_URL nothing is started. Without it, a command joins the server that is running (that
+of `make demo` or of another command), or starts one until it ends, and says so. It makes a new
+database only if a demo was asked for.
 """
 
 import contextlib
@@ -11,17 +11,17 @@ import os
 import sys
 from contextlib import AbstractContextManager
 
-# Everything else may look into the database, so it gets one. `demo` brings its own.
+# All other commands may use the database. `demo` starts its own server.
 WITHOUT_DATABASE = {
     *("help", "version", "demo", "check", "collectstatic", "compilemessages", "diffsettings"),
     *("findstatic", "makemessages", "spectacular", "startapp", "startproject"),
 }
-# Reads nothing but the list of applied migrations, and so may make the demo's database itself.
+# Reads only the list of applied migrations, so it may make the demo's database.
 WITHOUT_BOOKS = {"makemigrations"}
 
 
 def needs_database(arguments: list[str]) -> bool:
-    """Whether a command line (without the program's name) looks into the database."""
+    """Whether a command line, without the name of the program, needs the database."""
     if {"-h", "--help", "--version"} & set(arguments) or not arguments:
         return False
     checks_it = arguments[0] == "check" and any(a.startswith("--database") for a in arguments)
@@ -29,13 +29,16 @@ def needs_database(arguments: list[str]) -> bool:
 
 
 def database(command: str) -> AbstractContextManager[None]:
-    """The embedded server, or nothing to be done where DATABASE_URL names another one.
+    """Return a context manager that provides the embedded server, if DATABASE_URL is not set.
+
+    Args:
+        command: the name of the command.
 
     Raises:
-        PostgresError: the demo's database is not there, and nobody asked for a demo. A command
-            that lost its environment must not begin new and empty books.
+        PostgresError: the demo's database does not exist, and no demo was asked for. A command
+            that lost its environment must not start with a new and empty database.
     """
-    from django.conf import settings  # noqa: PLC0415 -- only now are the settings to be read
+    from django.conf import settings  # noqa: PLC0415 -- reads the settings
 
     from automator.postgres import cluster, server  # noqa: PLC0415
 
@@ -48,23 +51,27 @@ def database(command: str) -> AbstractContextManager[None]:
             " DATABASE_URL, or run make demo first, or set DEMO=1 for a demo without its data."
         )
     sys.stderr.write(
-        f"Working on the demo's database in {settings.DEMO_DIR} (DATABASE_URL is not set).\n"
+        f"Using the demo's database in {settings.DEMO_DIR} (DATABASE_URL is not set).\n"
     )
-    os.environ["PATH"] += os.pathsep + str(cluster.binaries())  # dbshell wants psql
+    os.environ["PATH"] += os.pathsep + str(cluster.binaries())  # for dbshell, which runs psql
     return server.serving(data)
 
 
 def main(arguments: list[str]) -> None:
-    """Run one command."""
+    """Run a command.
+
+    Args:
+        arguments: the command line, without the name of the program.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
     if arguments[:1] == ["demo"] and not os.environ.get("DEMO"):
-        os.environ["DEMO"] = "1"  # also where DATABASE_URL asks for production
+        os.environ["DEMO"] = "1"  # even if DATABASE_URL is set
     try:
         from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
         from django.core.management import execute_from_command_line  # noqa: PLC0415
     except ImportError:
         sys.exit(
-            "Django is not installed for this Python. After `make demo` it is for this one:\n"
+            "Django is not installed for this Python. `make demo` installs it for this one:\n"
             "  .venv/bin/python manage.py"
         )
     from django.db import DatabaseError, InterfaceError  # noqa: PLC0415
@@ -73,7 +80,7 @@ def main(arguments: list[str]) -> None:
     from automator.trouble import trouble  # noqa: PLC0415
 
     try:
-        # runserver's reloader starts this program once more; the child joins its parent's server.
+        # runserver's reloader starts this program again, and the child joins its parent's server.
         with database(arguments[0]) if needs_database(arguments) else contextlib.nullcontext():
             execute_from_command_line(["manage.py", *arguments])
     except (ImproperlyConfigured, PostgresError) as error:

@@ -76,7 +76,7 @@ class RequestMiddleware:
         return self.get_response(request)
 
     def in_time(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer to a request before its deadline, even if the database does not respond.
+        """Return the answer by the deadline of a call, even if the database does not respond.
 
         A request that waited for a thread until its deadline is answered 503 at once, so that it
         does not delay the requests behind it. It has changed nothing.

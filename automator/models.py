@@ -61,7 +61,7 @@ class FoundKey(NamedTuple):
     use_is_noted: bool
 
     def allows(self, address: str) -> bool:
-        """Whether the key may be used from `address`. A key without networks allows every address."""
+        """Whether the key may be used from `address`. Without networks it may be used anywhere."""
         if not self.networks:
             return True
         try:

@@ -1,4 +1,4 @@
-"""Where everything is found."""
+"""The URLs of the project."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -17,7 +17,7 @@ urlpatterns = [
     path("docs/errors/<slug:code>/", docs.error, name="docs-error"),
     re_path(r"^healthz/?$", health.healthz),
     re_path(r"^readyz/?$", health.readyz),
-    path("admin/login/", login.log_in),  # before the admin's own, which it wraps
+    path("admin/login/", login.log_in),  # replaces the admin's own log-in page
     path("admin/", admin.site.urls),
     path("", docs.home),
 ]

@@ -1,4 +1,4 @@
-"""gunicorn's worker with threads: it notes how long a request waited, and its errors are JSON."""
+"""gunicorn's threaded worker, with the waiting time of requests and errors in JSON."""
 
 import re
 import time
@@ -26,28 +26,27 @@ OWN_FAULTS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeader
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Answers what never reaches Django, or what Django raises, with a problem of the contract.
+    """Answers requests that Django cannot read, or fails on, with a problem of the contract.
 
-    The time that a request waits for a thread counts as part of the time in which it must be
-    answered.
+    The time that a request waits for a thread counts towards its deadline.
     """
 
     def enqueue_req(self, conn: Any) -> None:
-        """Hand a connection with a request over to the threads."""
+        """Queue a connection with a request for the threads, and record the time."""
         conn.queued_at = time.monotonic()
         super().enqueue_req(conn)
 
     def handle(self, conn: Any) -> Any:
-        """Serve a request, in a thread."""
+        """Serve a request in a thread."""
         deadlines.queued.set(time.monotonic() - conn.queued_at)
         return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer bytes that are no HTTP request with 400, 414 or 431, and anything else with 500.
+        """Answer bytes that are not an HTTP request with 400, 414 or 431, other errors with 500.
 
-        `req` is None where no request could be read. gunicorn closes the connection afterwards.
+        `req` is None if no request could be read. gunicorn closes the connection afterwards.
         """
-        # Django is set up when a request comes, and not yet when gunicorn's master reads this file.
+        # Django is not yet set up when gunicorn's master process imports this module.
         from automator import logs, middleware  # noqa: PLC0415
         from automator.api import exception_handler, problems  # noqa: PLC0415
 
@@ -89,12 +88,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             util.write_nonblock(client, head.encode() + body)
         except OSError as error:
-            self.log.debug("The caller has gone: %s", error)
+            self.log.debug("The caller has disconnected: %s", error)
 
     def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
-        """Close the connection where the rest of a body that nobody reads is no HTTP.
+        """Close the connection if the unread rest of a body is not valid HTTP.
 
-        The request has been answered by then; gunicorn would answer it once more.
+        The request has been answered by then. Without this, gunicorn would answer it again.
         """
         try:
             return bool(super()._keepalive_after(conn, keepalive))
@@ -103,7 +102,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def status_of(error: ParseException) -> int:
-    """The status for bytes that gunicorn cannot read."""
+    """Return the status for bytes that gunicorn cannot parse."""
     if isinstance(error, LimitRequestLine):
         return HTTPStatus.REQUEST_URI_TOO_LONG
     if isinstance(error, LimitRequestHeaders):
@@ -112,5 +111,8 @@ def status_of(error: ParseException) -> int:
 
 
 def in_words(error: ParseException) -> str:
-    """What gunicorn's exception is called, in words: what was sent may be a secret."""
+    """Return the name of an exception of gunicorn in words.
+
+    Its message is not used, since it may quote a secret that was sent.
+    """
     return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(error).__name__).lower()

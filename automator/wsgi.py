@@ -1,4 +1,4 @@
-"""What a WSGI server loads."""
+"""The WSGI application of the project."""
 
 import io
 import os
@@ -10,18 +10,18 @@ from django.utils.http import parse_header_parameters
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
 
-from automator.api.parsers import MOST_BYTES  # after the line above: it reads the settings
+from automator.api.parsers import MOST_BYTES  # after the line above, since it reads the settings
 
 
 class ReadableRequest:
-    """Gives Django requests that it can read.
+    """Converts requests that Django cannot read into ones that it can.
 
-    The API's chunked bodies get a length: Django takes a request without one as empty. One byte
-    more is read than any body of the API may have, which is then refused as too large. gunicorn
-    answers a chunk that is none.
+    Chunked bodies of API calls get a length, because Django treats a request without one as empty.
+    At most one byte more is read than the body of a call may have, so that a larger body is
+    refused as too large. gunicorn answers malformed chunks.
 
-    A Content-Type that Django cannot parse becomes an empty one, which the API answers with 415:
-    Django would raise before any of its error handlers stands ready.
+    A Content-Type that Django cannot parse is replaced by an empty one, which the API answers with
+    415. Otherwise Django would raise an exception before its error handlers are in place.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:

@@ -129,5 +129,5 @@ def test_an_unknown_broker_is_answered_with_those_there_are() -> None:
 def test_where_there_is_no_broker_it_says_how_to_make_one(broker: Broker) -> None:
     broker.delete()
 
-    with pytest.raises(CommandError, match=r"none yet: manage.py create_broker"):
+    with pytest.raises(CommandError, match=r"Make one with manage\.py create_broker"):
         create_api_key("Harbor Lane Tickets")

@@ -74,7 +74,7 @@ def manage(checkout: Path, *arguments: str, **environment: str) -> str:
 
 def sql(checkout: Path, query: str) -> str:
     note, _, answer = manage(checkout, "dbshell", "--", "-Atc", query).partition("\n")
-    assert note.startswith("Working on the demo's database")
+    assert note.startswith("Using the demo's database")
     return answer.strip()
 
 

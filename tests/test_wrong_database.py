@@ -128,7 +128,7 @@ def test_command_beside_a_demo_names_its_database_on_standard_error(checkout: Pa
 
         assert (done.returncode, done.stdout) == (0, "hello\n")
         assert done.stderr == (
-            f"Working on the demo's database in {checkout}/.demo (DATABASE_URL is not set).\n"
+            f"Using the demo's database in {checkout}/.demo (DATABASE_URL is not set).\n"
         )
 
 
@@ -145,7 +145,7 @@ def test_folder_that_may_not_be_used_is_named_in_one_line(checkout: Path) -> Non
     assert done.returncode == 1
     assert done.stderr == (
         f"The demo's folder {checkout}/.demo cannot be used (File exists): run this command as"
-        " the user who owns it, or remove it to begin a new demo, or set DATABASE_URL.\n"
+        " the user who owns it, remove it to start a new demo, or set DATABASE_URL.\n"
     )
 
 
@@ -185,7 +185,7 @@ def empty(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         (
             ["migrate", "--skip-checks"],
             {"user": GUEST},
-            "permission denied for schema public. Its user must own",
+            "permission denied for schema public. The user must own",
         ),
         (["create_broker", "B"], {}, "does not exist. Run manage.py migrate."),
         (["audit_inventory"], {}, "does not exist"),
@@ -219,7 +219,7 @@ def test_extension_that_may_not_be_made_is_one_line(empty: str) -> None:
     assert done.returncode == 1
     assert done.stderr == (
         'The database cannot be used: permission denied to create extension "btree_gist".'
-        " Its user must own the database.\n"
+        " The user must own the database.\n"
     )
 
 

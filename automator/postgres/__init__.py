@@ -1,1 +1,4 @@
-"""The embedded PostgreSQL of the demo and of the tests. Production loads none of it."""
+"""The embedded PostgreSQL server of the demo and the tests.
+
+Production does not import this package, which needs Linux.
+"""

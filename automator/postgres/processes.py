@@ -1,8 +1,8 @@
-"""Processes that end in order: locks, signals, and children that never outlive their parent.
+"""Locks, signals, and child processes that never outlive their parent.
 
-A `finally` does not run after SIGKILL. What must hold even then is left to the kernel: it frees
-the locks of a process that ended, and signals its children (Linux only; asked for between fork and
-exec, and kept over the exec).
+A `finally` block does not run after SIGKILL, so the kernel does what must happen even then: it
+releases the locks of a process that ended, and sends a signal to its children. The latter exists
+on Linux only. It is requested between fork and exec, and remains in force after the exec.
 """
 
 import ctypes
@@ -24,24 +24,31 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Account(NamedTuple):
-    """The user and the group that a child takes on."""
+    """The user and the group that a child process runs under."""
 
     uid: int
     gid: int
 
 
 class Terminated(SystemExit):
-    """This process was told to end, by a signal."""
+    """A signal told this process to end."""
 
 
 class Lock:
-    """An advisory lock on a file, for as long as this process lives and holds it."""
+    """An advisory lock on a file, which the kernel releases when the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 
     def take(self, *, shared: bool = False, wait: bool = False) -> bool:
-        """Take the lock, or change it between shared and exclusive; False if another has it."""
+        """Take the lock, or change it between shared and exclusive.
+
+        Args:
+            shared: whether other processes may hold the lock as well.
+            wait: whether to wait for the lock.
+
+        Returns False if another process holds the lock.
+        """
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
             fcntl.flock(self._file, kind if wait else kind | fcntl.LOCK_NB)
@@ -50,27 +57,27 @@ class Lock:
         return True
 
     def sign(self) -> None:
-        """Write this process's number into the file, for the messages of others."""
+        """Write the id of this process into the file, for the messages of other processes."""
         os.truncate(self._file, 0)
         os.pwrite(self._file, str(os.getpid()).encode(), 0)
 
     def holder(self) -> str:
-        """The number of the process that signed last."""
+        """Return the id of the process that called `sign` last, or "unknown"."""
         return os.pread(self._file, 20, 0).decode() or "unknown"
 
     def release(self) -> None:
-        """Let go. The file stays: to remove it could remove another's lock."""
+        """Release the lock. The file remains, since another process may have locked it by now."""
         os.close(self._file)
 
 
 def end_with_parent(signum: signal.Signals, parent: int) -> None:
-    """Ask for a signal to this process when it loses its parent.
+    """Request a signal to this process for when its parent ends.
 
-    The kernel watches the *thread* that forked, so a parent forks from its main thread.
+    The kernel watches the *thread* that forked, so the parent must fork from its main thread.
 
     Args:
-        signum: what this process is to receive then.
-        parent: the parent's number. If it has ended already, the signal is sent here and now.
+        signum: the signal that this process receives.
+        parent: the parent's process id. If it has already ended, the signal is sent at once.
     """
     _libc.prctl(PR_SET_PDEATHSIG, int(signum), 0, 0, 0)
     if os.getppid() != parent:
@@ -78,27 +85,28 @@ def end_with_parent(signum: signal.Signals, parent: int) -> None:
 
 
 def child(signum: signal.Signals, account: Account | None = None) -> Callable[[], None]:
-    """What a child does between fork and exec: the `preexec_fn` of a subprocess.
+    """Return a `preexec_fn` for a subprocess that must not outlive this process.
 
     Args:
-        signum: what the child receives when its parent ends, however that ends.
-        account: whom the child runs as; None leaves it as it is. Only root can give one.
+        signum: the signal that the child receives when this process ends for any reason.
+        account: the account that the child runs under; None keeps the account of this process.
+            Only root can pass another one.
     """
     parent = os.getpid()
 
     def prepare() -> None:
         if account:
             _become(account)
-        end_with_parent(signum, parent)  # last, since a change of user clears it
+        end_with_parent(signum, parent)  # last, since a change of user cancels the request
 
     return prepare
 
 
 def exit_on(*signums: signal.Signals) -> None:
-    """Let the next of these signals raise Terminated, so that `with` blocks close.
+    """Make the first of these signals raise Terminated, so that `with` blocks are closed.
 
-    Those that follow do nothing: they must not cut short the closing that the first one began.
-    SIGHUP stays ignored where it is, which is what nohup asks for.
+    Later signals are ignored, so that they do not interrupt the cleanup. SIGHUP remains ignored if
+    it is ignored now, as under nohup.
     """
     heard = [s for s in signums if s != signal.SIGHUP or signal.getsignal(s) != signal.SIG_IGN]
 
@@ -112,17 +120,17 @@ def exit_on(*signums: signal.Signals) -> None:
 
 
 def _do_nothing(signum: int, frame: FrameType | None) -> None:
-    """Stand in for SIG_IGN, which children would inherit."""
+    """Ignore a signal without SIG_IGN, which children would inherit."""
 
 
 def _become(account: Account) -> None:
-    """Give up root for another user, who can still pass through folders closed to others.
+    """Change from root to another user, but keep the right to enter folders that are closed to it.
 
-    A checkout below /root (0700) is out of every other user's reach. To open those folders would
-    expose what else lies in them. Instead the child keeps one of root's capabilities, to search
-    and read, as an ambient one: that kind is inherited by plain programs. Where a container
-    withholds it but grants the wider one, as Docker does, the wider one is kept. access(2), by
-    which PostgreSQL looks for its own programs, counts it only with the security bit.
+    No other user can reach a checkout below /root, whose mode is 0700, and opening that folder
+    would expose other files in it. The child therefore keeps one of root's capabilities, that to
+    search and read, as an ambient capability, which programs inherit. If a container does not grant
+    it but grants the wider one, as Docker does, the wider one is kept. access(2), by which
+    PostgreSQL finds its own programs, respects the capability only if the security bit is set.
     """
     os.setgroups([])
     os.setgid(account.gid)

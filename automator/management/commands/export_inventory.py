@@ -25,7 +25,8 @@ class Command(BaseCommand):
             "--format",
             choices=WRITTEN,
             default=WRITTEN[0],
-            help="TEvo's import file, or a sync snapshot, which has more columns (default: %(default)s)",
+            help="TEvo's import file or a sync snapshot, which has more columns"
+            " (default: %(default)s)",
         )
         parser.add_argument(
             "--available",
