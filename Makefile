@@ -1,23 +1,23 @@
-# Needs make and Python 3.11 or newer with venv, and nothing else. Paths are relative and programs
-# are run with -m, so the checkout may lie in a path with a space, and may be moved.
+# Requires make and Python 3.11 or newer with venv, and nothing else. Paths are relative and programs
+# are run with -m, so that the checkout may be moved, and its path may contain spaces.
 
 SHELL = /bin/sh
 PIP = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input
 COMPILE = .venv/bin/python -m uv pip compile --quiet --universal --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --python-version 3.11 $(LOCK) pyproject.toml
 
-# Nobody's books are at stake here, so these may make the demo's database.
+# These targets use no production database, so they may make the demo's database.
 test lint check: export DEMO = 1
 
 .PHONY: help demo test lint check format lock again
 
 help:
-	@echo "make demo    serve a demo on http://127.0.0.1:8000 (elsewhere: PORT=8001 make demo)"
-	@echo "make test    run the tests (some of them: make test T=tests/test_postgres.py)"
-	@echo "make lint    check format, style, types, layers and templates"
-	@echo "make check   check migrations, the settings of production, the database, the API's document"
+	@echo "make demo    serve a demo on http://127.0.0.1:8000 (another port: PORT=8001 make demo)"
+	@echo "make test    run the tests (one file: make test T=tests/test_postgres.py)"
+	@echo "make lint    check formatting, style, types, layers and templates"
+	@echo "make check   check migrations, production settings, the database and the OpenAPI document"
 	@echo "make format  format the code"
-	@echo "make lock    pin what pyproject.toml asks for (newer versions: make lock LOCK=--upgrade)"
+	@echo "make lock    pin the dependencies of pyproject.toml (newer versions: make lock LOCK=--upgrade)"
 
 demo: .venv/demo.stamp
 	@exec .venv/bin/python manage.py demo
@@ -40,7 +40,7 @@ check: .venv/test.stamp
 	.venv/bin/python manage.py check --database default
 	.venv/bin/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-# Settings that production could have; nothing connects to that database.
+# Example settings of production. Nothing connects to that database.
 PRODUCTION = DEMO=0 DATABASE_URL=postgresql://automator@db.example.com/automator \
 	SECRET_KEY=checked-and-never-served-0123456789-abcdefghijklmnopqrstuvwxyz \
 	ALLOWED_HOSTS=tickets.example.com PROXY_HOPS=1
@@ -54,8 +54,8 @@ lock: .venv/test.stamp
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --group dev -c requirements.txt -o requirements-dev.txt
 
-# A stamp says that a file of requirements is installed. It counts for nothing when .venv has no
-# Python that runs (the machine's was replaced), or when an installation was cut short.
+# A stamp records that a requirements file is installed. It is ignored if the Python of .venv does not
+# run, for example because the machine's Python was replaced, or if an installation was interrupted.
 WHOLE := $(shell test ! -e .venv/unfinished -a -x .venv/bin/python && \
 	.venv/bin/python -c "" 2>/dev/null && echo yes)
 
@@ -67,9 +67,9 @@ WHOLE := $(shell test ! -e .venv/unfinished -a -x .venv/bin/python && \
 
 again:
 
-# .venv/unfinished stands during an installation. Where one was cut short, pip would take a package
-# that is there by half for a whole one, so .venv is made anew.
-# The umask is for root, whose PostgreSQL runs as another user: that one must be able to run it.
+# .venv/unfinished exists during an installation. If one was interrupted, .venv is made again, since
+# pip would treat a partly installed package as complete.
+# The umask matters for root, whose PostgreSQL runs as another user, who must be able to execute it.
 define install
 @umask 022; \
 if test -e .venv/unfinished || ! .venv/bin/python -c $(FIT) 2>/dev/null; then \
@@ -83,7 +83,7 @@ rm .venv/unfinished; \
 touch $@
 endef
 
-# Leaves in $python the first Python that will do, or ends with one line that says what is missing.
+# Sets $python to the first suitable Python, or ends with one line that says what is missing.
 define pick_python
 python="$(PYTHON)"; \
 for name in python3 python3.14 python3.13 python3.12 python3.11; do \

@@ -87,7 +87,7 @@ def test_contradiction_is_refused_by_name_on_the_page(staff: Staff, api: Api) ->
     assert "2 r-1 Event, section or row would change under the claim g-1" in seen(staff, book)
     apply(staff, book)
     assert (book.applied, book.refused) == (1, 1)
-    assert "Refused rows are left out; they stand below." in seen(staff, book)
+    assert "Refused rows were left out and are listed below." in seen(staff, book)
     assert list(TicketGroup.objects.values_list("remote_id", "section").order_by("remote_id")) == [
         ("r-1", "211"),
         ("r-2", "212"),

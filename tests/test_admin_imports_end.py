@@ -28,7 +28,7 @@ def test_apply_goes_on_in_steps(staff: Staff, monkeypatch: pytest.MonkeyPatch) -
     assert "automator/import.js" in page
     assert "data-goes-on" in page
     later = staff.page(page_of(book))
-    assert "It was stopped half-way." in later
+    assert "The import was interrupted." in later
     assert "data-goes-on" not in later
     assert 'value="Continue"' in later
     monkeypatch.setattr(imports, "SECONDS", 2.0)

@@ -123,7 +123,7 @@ def test_errors_are_pages_of_our_own(staff: Staff, group: TicketGroup) -> None:
     answers: dict[str, Any] = {
         "There is nothing here": staff.get("/nothing"),
         "You may not do that": staff.get(page_of(Hold, "add")),
-        "That request makes no sense here": staff.get(f"{page_of(Hold)}?group__cost__gt=1"),
+        "This request is not valid": staff.get(f"{page_of(Hold)}?group__cost__gt=1"),
         "This form is too old": strict.post(reverse("admin:login"), {"username": "x"}),
         "Something went wrong": exception_handler.server_error(RequestFactory().get("/admin/")),
     }

@@ -144,7 +144,7 @@ def test_folder_that_may_not_be_used_is_named_in_one_line(checkout: Path) -> Non
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"The demo's folder {checkout}/.demo cannot be used (File exists): run this command as"
+        f"The demo's folder {checkout}/.demo cannot be used (File exists). Run this command as"
         " the user who owns it, remove it to start a new demo, or set DATABASE_URL.\n"
     )
 

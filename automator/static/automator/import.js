@@ -1,9 +1,9 @@
 "use strict";
 
-// An import that is being applied goes on by itself, as its button would.
+// Submit the form that continues an import, as its button would.
 document.querySelector("form[data-goes-on]")?.submit();
 
-// While a book is on its way, the page says so.
+// Show a notice while a book is being uploaded.
 document.querySelector("form[data-upload]")?.addEventListener("submit", (event) => {
   event.target.querySelector("[data-busy]").hidden = false;
 });
