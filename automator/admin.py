@@ -37,7 +37,7 @@ def require_broker_or_superuser(form: Any) -> None:
     if bool(form.cleaned_data.get("broker")) == form.cleaned_data.get("is_superuser"):
         form.add_error(
             "broker",
-            "Choose a broker, or make the user a superuser, who sees every broker: not both.",
+            "A user needs either a broker or superuser status, not both.",
         )
 
 

@@ -109,7 +109,7 @@ def test_user_has_a_broker_or_is_a_superuser(
     password = {"password1": "correct horse", "password2": "correct horse"}
     answer = boss.fill_in(page_of(User, "add"), username="ann", **password, **values)
 
-    assert "A user has a broker, or is a superuser" in answer.content.decode()
+    assert "A user needs either a broker or superuser status" in answer.content.decode()
     assert not User.objects.filter(username="ann").exists()
 
 

@@ -1,4 +1,4 @@
 """The embedded PostgreSQL server of the demo and the tests.
 
-Production does not import this package, which needs Linux.
+The server in production does not import this package, which works on Linux only.
 """
