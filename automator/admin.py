@@ -168,9 +168,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
         *("revoked_at", "last_used_at"),
     )
     readonly_fields = ("standing",)
-    empty_text = (
-        "There are no API keys yet. Add one for the marketplace that will sell your tickets."
-    )
+    empty_text = "No API keys yet. Add one for the marketplace that will sell your tickets."
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         return self.fields if obj else ("broker", "name", "networks", "expires_at")

@@ -106,7 +106,7 @@ def test_newer_book_ends_the_one_that_waits(staff: Staff) -> None:
     assert (older.state, older.applied) == (ImportState.SUPERSEDED, 0)
     page = seen(staff, older)
     assert "Applied: 0 of 1 ticket groups." in page
-    assert "uploading this file again completes it" in page
+    assert "Upload this file again to complete it" in page
     apply(staff, newer)
     assert str(TicketGroup.objects.get().price) == "2.00"
 
@@ -124,7 +124,9 @@ def test_announced_date_is_asked_about_though_no_group_changes(staff: Staff) -> 
     apply(staff, upload(staff, text(line("r-1", date="2027-05-01"))))
     book = upload(staff, text(line("r-1", date="2027-05-01T20:00:00")))
     assert book.state == ImportState.CHECKED
-    assert "Dates of events become known, and no ticket group changes." in seen(staff, book)
+    assert "Only dates of events would be filled in; no ticket group would change." in seen(
+        staff, book
+    )
     apply(staff, book)
     assert str(Event.objects.get().time) == "20:00:00"
 

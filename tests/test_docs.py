@@ -89,7 +89,7 @@ def test_problem_has_the_page_that_its_type_names(problem: Problem, client: Clie
     assert problem.meaning.replace("`", "") in page.text
     assert f"{problem.status} {problem.code}" in page.text
     assert f'"code": "{problem.code}"' in page.text
-    assert f"Repeat the same call? {'yes' if problem.retryable else 'no'}" in page.text
+    assert f"Should the same call be repeated? {'Yes' if problem.retryable else 'No'}" in page.text
     assert "/api" in page.text, "it says which calls answer it"
 
 
