@@ -13,15 +13,12 @@ from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free
 from holds.restock import restock
 from inventory.models import Caller, TicketGroup
 from inventory.models.imports import Import, Verdict
+from inventory.models.ledger import INSERT_ENTRIES
 from inventory.stock_rules import Contradiction
 
 # Rows a transaction: of new groups, which nobody calls for yet, and of groups that are locked.
 NEW_AT_ONCE = 2000
 LOCKED_AT_ONCE = 300
-_ENTRY = (
-    "INSERT INTO inventory_ledgerentry (group_id, number, effect, tickets, seats, global_id,"
-    " quantity, held, sold, asked_by, request_id, at)"
-)
 
 # Each row of a batch is found by its id, whatever statistics say of tables that grow by the minute.
 _FEW_ROWS = (
@@ -75,7 +72,7 @@ def _stock(job: Import, after: int, last: int, count: int, caller: Caller) -> No
                 ON CONFLICT (broker_id, remote_id) DO NOTHING
                 RETURNING id, quantity, seats),
             written AS (
-                {_ENTRY}
+                {INSERT_ENTRIES}
                 SELECT id, 1, 'stocked', quantity, seats, '', quantity, 0, 0, %s, %s,
                     clock_timestamp()
                 FROM made)
@@ -221,7 +218,7 @@ def _change_locked(
                 RETURNING g.id, g.entries, g.seats, g.quantity, g.held, g.sold,
                     g.quantity - was.quantity AS more, g.entries > was.entries AS restocked),
             written AS (
-                {_ENTRY}
+                {INSERT_ENTRIES}
                 SELECT id, entries, 'stocked', more, seats, '', quantity, held, sold, %s, %s,
                     clock_timestamp()
                 FROM changed WHERE restocked)

@@ -1,4 +1,4 @@
-"""Brokers, events, ticket groups, the ledger and imports, and what PostgreSQL refuses of them."""
+"""Creates the tables of the inventory, with the constraints and triggers that guard them."""
 
 from decimal import Decimal
 
@@ -11,8 +11,8 @@ from django.db import migrations, models
 
 import inventory.models.events
 
-# Rows that are facts: a trigger with this function refuses to change, delete or truncate them. The
-# other apps use it too.
+# Triggers with this function make a table append-only: its rows cannot be changed, deleted or
+# truncated. The migrations of other apps use the function too.
 APPEND_ONLY = """
 CREATE FUNCTION automator_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -29,8 +29,9 @@ CREATE TRIGGER inventory_ledgerentry_not_truncated
 BEFORE TRUNCATE ON inventory_ledgerentry
 FOR EACH STATEMENT EXECUTE FUNCTION automator_append_only();
 """
-# A seat that stands twice in the list could be sold twice. Only looked at when the lists change. A
-# tsvector has each word once; it takes a megabyte at most, so the seats of long lists are counted.
+# A seat that is listed twice could be sold twice. The trigger only runs when the lists change.
+# Converting the list to a tsvector, which has each word once, is the quickest test. A tsvector is
+# limited to one megabyte, so the distinct seats of longer lists are counted instead.
 TICKET_GROUP_LISTS = """
 CREATE FUNCTION inventory_ticketgroup_lists() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -47,7 +48,7 @@ BEGIN
             twice := length(array_to_tsvector(NEW.seats::text[])) <> cardinality(NEW.seats);
         END IF;
         IF twice THEN
-            RAISE EXCEPTION 'a seat stands twice in the ticket group'
+            RAISE EXCEPTION 'a seat is listed twice in the ticket group'
                 USING ERRCODE = 'check_violation', CONSTRAINT = 'ticketgroup_seats_distinct';
         END IF;
     END IF;
@@ -62,10 +63,11 @@ CREATE TRIGGER inventory_ticketgroup_lists
 BEFORE INSERT OR UPDATE OF seats, split_quantities ON inventory_ticketgroup
 FOR EACH ROW EXECUTE FUNCTION inventory_ticketgroup_lists();
 """
-# Room in each page for the next version of a row: the counters change with every call.
+# The fill factor leaves room in each page for new versions of rows, because every call changes the
+# counters.
 TICKET_GROUP_STORAGE = "ALTER TABLE inventory_ticketgroup SET (fillfactor = 70)"
-# Rows still to be applied are staging, and need no write-ahead log: a crash empties them, and the
-# file is imported again. What was refused is a fact that staff look at, and refers to its import.
+# Rows that are still to be applied are only staged and need no write-ahead log: if a crash empties
+# them, the file is imported again. Refused rows are kept for staff, with a foreign key to the import.
 IMPORT_ROWS = """
 ALTER TABLE inventory_importrow RENAME TO inventory_importrow_columns;
 ALTER TABLE inventory_importrow_columns
@@ -104,20 +106,22 @@ class Migration(migrations.Migration):
                     "hold_lifetime",
                     models.IntegerField(
                         default=900,
-                        help_text="Seconds until a hold is overdue. The field's middle is 15 minutes.",
+                        help_text="How long a hold lasts, in seconds. 15 minutes (900) is usual.",
                     ),
                 ),
                 (
                     "currency",
                     models.CharField(
-                        default="USD", help_text="Of all prices, ISO 4217.", max_length=3
+                        default="USD",
+                        help_text="The currency of all prices, as an ISO 4217 code.",
+                        max_length=3,
                     ),
                 ),
                 (
                     "time_zone",
                     models.CharField(
                         default="America/New_York",
-                        help_text="Where a file's dates and times are read, unless the event says otherwise.",
+                        help_text="The time zone of new events. A file's dates and times are read in it.",
                         max_length=64,
                     ),
                 ),
@@ -129,19 +133,19 @@ class Migration(migrations.Migration):
                         condition=models.Q(("name__isnull", False)),
                         fields=("name",),
                         name="broker_name_unique",
-                        violation_error_message="There is a broker of that name.",
+                        violation_error_message="A broker of that name exists already.",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
                             ("hold_lifetime__gte", 1), ("hold_lifetime__lte", 86400)
                         ),
                         name="broker_hold_lifetime_sane",
-                        violation_error_message="A hold lives from 1 second to 1 day (86400 seconds).",
+                        violation_error_message="A hold lasts from 1 second to 1 day (86400 seconds).",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(("currency__regex", "^[A-Z]{3}$")),
                         name="broker_currency_code",
-                        violation_error_message="A currency is three capital letters, such as USD.",
+                        violation_error_message="A currency code has three capital letters, such as USD.",
                     ),
                 ],
             },
@@ -159,11 +163,15 @@ class Migration(migrations.Migration):
                 ("venue", models.CharField(max_length=300)),
                 (
                     "date",
-                    models.DateField(blank=True, help_text="Empty: to be announced.", null=True),
+                    models.DateField(
+                        blank=True, help_text="Leave empty if it is to be announced.", null=True
+                    ),
                 ),
                 (
                     "time",
-                    models.TimeField(blank=True, help_text="Empty: to be announced.", null=True),
+                    models.TimeField(
+                        blank=True, help_text="Leave empty if it is to be announced.", null=True
+                    ),
                 ),
                 ("time_zone", models.CharField(default="America/New_York", max_length=64)),
                 (
@@ -242,8 +250,8 @@ class Migration(migrations.Migration):
                     "quantities",
                     models.CharField(
                         choices=[
-                            ("all", "All tickets: held and sold ones are in it"),
-                            ("free", "Only free tickets: held and sold ones are deducted already"),
+                            ("all", "All tickets, including those held and sold"),
+                            ("free", "Only free tickets, without those held and sold"),
                         ],
                         default="all",
                         max_length=4,
@@ -254,13 +262,13 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("checked", "Checked, nothing applied yet"),
-                            ("confirm", "Waits for a yes"),
-                            ("applying", "Applied in part"),
+                            ("confirm", "Waiting for confirmation"),
+                            ("applying", "Partly applied"),
                             ("done", "Done"),
                             ("refused", "Refused as a whole"),
-                            ("dry_run", "Looked at, nothing applied"),
-                            ("superseded", "A newer book came first"),
-                            ("lost", "Stopped: upload the file again"),
+                            ("dry_run", "Preview only; nothing is applied"),
+                            ("superseded", "Superseded by a newer book"),
+                            ("lost", "Interrupted; upload the file again"),
                         ],
                         max_length=10,
                     ),
@@ -269,7 +277,7 @@ class Migration(migrations.Migration):
                     "problem",
                     models.CharField(
                         blank=True,
-                        help_text="Why it was refused, or waits for a yes.",
+                        help_text="Why the import was refused or needs confirmation.",
                         max_length=2000,
                     ),
                 ),
@@ -284,7 +292,9 @@ class Migration(migrations.Migration):
                 ("vanished", models.IntegerField(default=0)),
                 (
                     "applied",
-                    models.IntegerField(default=0, help_text="Of new, changed and vanished."),
+                    models.IntegerField(
+                        default=0, help_text="How many new, changed and vanished rows are applied."
+                    ),
                 ),
                 (
                     "broker",
@@ -310,7 +320,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "line",
-                    models.IntegerField(help_text="Of the file; 0 for what vanished from it."),
+                    models.IntegerField(
+                        help_text="The line of the file, or 0 for a group that vanished from it."
+                    ),
                 ),
                 (
                     "verdict",
@@ -373,7 +385,7 @@ class Migration(migrations.Migration):
                     models.IntegerField(
                         db_default=0,
                         default=0,
-                        help_text="How many tickets of an existing group it would free.",
+                        help_text="How many tickets of an existing group this row would free.",
                     ),
                 ),
                 (
@@ -403,7 +415,7 @@ class Migration(migrations.Migration):
                 (
                     "remote_id",
                     models.CharField(
-                        help_text="The broker's own id of the group; the marketplace asks for it by this.",
+                        help_text="The broker's own id of the group. The marketplace uses it in its calls.",
                         max_length=128,
                         validators=[
                             django.core.validators.RegexValidator(
@@ -421,7 +433,7 @@ class Migration(migrations.Migration):
                         base_field=models.CharField(max_length=16),
                         blank=True,
                         default=list,
-                        help_text="Seat labels in order; empty where tickets have no seat numbers.",
+                        help_text="Seat labels in order. Leave empty if the tickets have no seat numbers.",
                         size=None,
                     ),
                 ),
@@ -434,14 +446,16 @@ class Migration(migrations.Migration):
                             (1, "Seats next to each other"),
                             (2, "Every other seat (odd or even row)"),
                         ],
-                        help_text="Which seats of this group are neighbours. As the numbers say means every other seat where all numbers are odd or all are even.",
+                        help_text="Which seats of this group are neighbours. “As the seat numbers say” means every other seat if all numbers are odd or all are even.",
                         null=True,
                         verbose_name="seat spacing",
                     ),
                 ),
                 (
                     "quantity",
-                    models.IntegerField(help_text="All tickets of the group: free, held and sold."),
+                    models.IntegerField(
+                        help_text="How many tickets the group has, including those held and sold."
+                    ),
                 ),
                 (
                     "split_rule",
@@ -463,14 +477,14 @@ class Migration(migrations.Migration):
                         base_field=models.IntegerField(),
                         blank=True,
                         default=list,
-                        help_text="Of a custom split rule.",
+                        help_text="The quantities that a custom split rule allows.",
                         size=None,
                     ),
                 ),
                 (
                     "price",
                     models.DecimalField(
-                        decimal_places=2, help_text="Asking price of one ticket.", max_digits=9
+                        decimal_places=2, help_text="The asking price of one ticket.", max_digits=9
                     ),
                 ),
                 (
@@ -478,7 +492,7 @@ class Migration(migrations.Migration):
                     models.DecimalField(
                         blank=True,
                         decimal_places=2,
-                        help_text="Paid for one ticket.",
+                        help_text="What the broker paid for one ticket.",
                         max_digits=9,
                         null=True,
                         validators=[
@@ -520,7 +534,7 @@ class Migration(migrations.Migration):
                     "in_hand_on",
                     models.DateField(
                         blank=True,
-                        help_text="Empty: in hand now.",
+                        help_text="Leave empty if the tickets are in hand now.",
                         null=True,
                         verbose_name="in-hand date",
                     ),
@@ -530,7 +544,7 @@ class Migration(migrations.Migration):
                 (
                     "on_sale",
                     models.BooleanField(
-                        default=True, help_text="Off: you took it off sale yourself."
+                        default=True, help_text="Untick to take the group off sale."
                     ),
                 ),
                 (
@@ -538,14 +552,18 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=True,
                         editable=False,
-                        help_text="Whether the broker's latest book has it. What has vanished is off sale.",
+                        help_text="Whether the broker's latest book has this group. A group that has vanished is off sale.",
                     ),
                 ),
                 ("held", models.IntegerField(default=0, editable=False)),
                 ("sold", models.IntegerField(default=0, editable=False)),
                 (
                     "entries",
-                    models.IntegerField(default=0, editable=False, help_text="Rows in the ledger."),
+                    models.IntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="How many entries the group has in the ledger.",
+                    ),
                 ),
                 (
                     "broker",
@@ -634,7 +652,7 @@ class Migration(migrations.Migration):
                 fields=("broker", "name", "venue", "date", "time"),
                 name="event_unique",
                 nulls_distinct=False,
-                violation_error_message="This broker has that event already.",
+                violation_error_message="The broker has this event already.",
             ),
         ),
         migrations.AddConstraint(
@@ -666,7 +684,7 @@ class Migration(migrations.Migration):
                     )
                 ),
                 name="import_state_known",
-                violation_error_message="There is no such state of an import.",
+                violation_error_message="This is not a state of an import.",
             ),
         ),
         migrations.AddConstraint(
@@ -686,7 +704,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="import_applied_within_checked",
-                violation_error_message="No more rows can be applied than were checked.",
+                violation_error_message="More rows would be applied than were checked.",
             ),
         ),
         migrations.AddConstraint(
@@ -694,7 +712,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("broker", "remote_id"),
                 name="ticketgroup_remote_id_unique",
-                violation_error_message="This broker has a ticket group with that remote id.",
+                violation_error_message="The broker has a ticket group of this remote id already.",
             ),
         ),
         migrations.AddConstraint(
@@ -710,7 +728,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("held__gte", 0)),
                 name="ticketgroup_held_not_negative",
-                violation_error_message="Fewer than no tickets cannot be held.",
+                violation_error_message="The number of held tickets cannot be negative.",
             ),
         ),
         migrations.AddConstraint(
@@ -718,7 +736,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("sold__gte", 0)),
                 name="ticketgroup_sold_not_negative",
-                violation_error_message="Fewer than no tickets cannot be sold.",
+                violation_error_message="The number of sold tickets cannot be negative.",
             ),
         ),
         migrations.AddConstraint(
@@ -733,7 +751,7 @@ class Migration(migrations.Migration):
                     )
                 ),
                 name="ticketgroup_claims_within_quantity",
-                violation_error_message="More tickets would be held and sold than there are.",
+                violation_error_message="More tickets would be held and sold than the group has.",
             ),
         ),
         migrations.AddConstraint(
@@ -743,7 +761,7 @@ class Migration(migrations.Migration):
                     ("seats__len", 0), ("seats__len", models.F("quantity")), _connector="OR"
                 ),
                 name="ticketgroup_seats_match_quantity",
-                violation_error_message="There must be as many seats as tickets, or none.",
+                violation_error_message="A group has as many seats as tickets, or no seats at all.",
             ),
         ),
         migrations.AddConstraint(
@@ -751,7 +769,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("stride__in", (1, 2))),
                 name="ticketgroup_stride_known",
-                violation_error_message="Neighbours are one number apart, or two.",
+                violation_error_message="The numbers of neighbouring seats differ by one or two.",
             ),
         ),
         migrations.AddConstraint(
@@ -766,7 +784,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="ticketgroup_split_quantities_custom",
-                violation_error_message="A custom split rule, and no other, lists quantities.",
+                violation_error_message="A custom split rule needs quantities, and no other rule takes them.",
             ),
         ),
         migrations.AddConstraint(
@@ -776,7 +794,7 @@ class Migration(migrations.Migration):
                     ("split_rule__in", ["any", "none", "never_leave_one", "pairs", "custom"])
                 ),
                 name="ticketgroup_split_rule_known",
-                violation_error_message="There is no such split rule.",
+                violation_error_message="This is not a split rule.",
             ),
         ),
         migrations.AddConstraint(
@@ -799,7 +817,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="ticketgroup_stock_type_known",
-                violation_error_message="There is no such stock type.",
+                violation_error_message="This is not a stock type.",
             ),
         ),
         migrations.AddConstraint(
@@ -815,7 +833,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("group", "number"),
                 name="ledgerentry_number_unique",
-                violation_error_message="The ledger of a ticket group numbers each entry once.",
+                violation_error_message="The ticket group has a ledger entry of that number.",
             ),
         ),
         migrations.AddConstraint(
@@ -837,7 +855,7 @@ class Migration(migrations.Migration):
                     )
                 ),
                 name="ledgerentry_effect_known",
-                violation_error_message="There is no such effect.",
+                violation_error_message="This is not an effect.",
             ),
         ),
         migrations.AddConstraint(
@@ -845,7 +863,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("tickets__gt", 0), ("effect", "stocked"), _connector="OR"),
                 name="ledgerentry_tickets_signed",
-                violation_error_message="Only a change of stock can be of no tickets or fewer.",
+                violation_error_message="Only a change of stock can have zero or fewer tickets.",
             ),
         ),
         migrations.AddConstraint(
@@ -862,7 +880,7 @@ class Migration(migrations.Migration):
                     ("sold__gte", 0),
                 ),
                 name="ledgerentry_counters_add_up",
-                violation_error_message="Free, held and sold tickets must add up to all.",
+                violation_error_message="Held and sold tickets cannot exceed the quantity.",
             ),
         ),
         migrations.RunSQL(APPEND_ONLY, "DROP FUNCTION automator_append_only();"),

@@ -1,4 +1,7 @@
-"""What a broker has: brokers, events, ticket groups, their ledger, and imports of files."""
+"""The models of the inventory: brokers, events, ticket groups, the ledger, and imports of files.
+
+Each module has the models of one subject, with their managers and their database constraints.
+"""
 
 from inventory.models.brokers import Broker
 from inventory.models.events import Event

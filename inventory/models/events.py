@@ -1,18 +1,20 @@
-"""Events: what tickets are for, where, and when."""
+"""Events: what the tickets are for, where it takes place, and when."""
 
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
+from inventory import limits
 from inventory.models.brokers import NEVER_A_KEY, Broker, require_time_zone
 
 
 class PastAt(models.Func):
-    """When an event is past: at its start, or at the end of its day where the time is open.
+    """The moment from which an event is past.
 
-    An event whose date is to be announced is never past. Computed by PostgreSQL, so that calls,
-    filters and reports cannot differ.
+    This is its start, or the end of its day if the time is to be announced. An event whose date is
+    to be announced is never past. PostgreSQL computes the moment, so that calls, filters and
+    reports cannot differ.
     """
 
     template = (
@@ -23,24 +25,35 @@ class PastAt(models.Func):
 
 
 class EventManager(models.Manager["Event"]):
-    """Adds the lock of the admin's form."""
+    """Adds the lock that the admin's form takes."""
 
     def lock(self, event_id: int) -> "Event":
-        """Lock an event until the open transaction ends; return it as it is then.
+        """Lock an event until the open transaction ends, and return it as read under the lock.
 
-        Hold calls go on meanwhile, since they look at no name and no venue.
+        Hold calls are not blocked, since they read neither the name nor the venue.
+
+        Raises:
+            Event.DoesNotExist: there is no event with that id.
+            OperationalError: another transaction kept the event locked for too long.
         """
         return self.select_for_update(no_key=True).get(id=event_id)
 
 
 class Event(models.Model):
-    """A show at a venue. Date and time are the venue's own; empty means to be announced."""
+    """A show at a venue.
+
+    Date and time are local to the venue. An empty one is to be announced.
+    """
 
     broker = models.ForeignKey(Broker, on_delete=models.PROTECT, related_name="events")
-    name = models.CharField(max_length=300)
-    venue = models.CharField(max_length=300)
-    date = models.DateField(null=True, blank=True, help_text="Empty: to be announced.")
-    time = models.TimeField(null=True, blank=True, help_text="Empty: to be announced.")
+    name = models.CharField(max_length=limits.NAME_LENGTH)
+    venue = models.CharField(max_length=limits.NAME_LENGTH)
+    date = models.DateField(
+        null=True, blank=True, help_text="Leave empty if it is to be announced."
+    )
+    time = models.TimeField(
+        null=True, blank=True, help_text="Leave empty if it is to be announced."
+    )
     time_zone = models.CharField(max_length=64, default="America/New_York")
     past_at = models.GeneratedField(
         expression=PastAt(), output_field=models.DateTimeField(null=True), db_persist=True
@@ -56,7 +69,7 @@ class Event(models.Model):
                 condition=NEVER_A_KEY,
                 nulls_distinct=False,
                 name="event_unique",
-                violation_error_message="This broker has that event already.",
+                violation_error_message="The broker has this event already.",
             ),
             models.CheckConstraint(
                 name="event_time_needs_date",
@@ -73,7 +86,7 @@ class Event(models.Model):
 
     @property
     def when(self) -> str:
-        """Date and time as a broker reads them, TBA for what is to be announced."""
+        """The date and time as a broker reads them, with TBA for what is to be announced."""
         if self.date is None:
             return "TBA"
         day = f"{self.date:%a %b} {self.date.day}, {self.date.year}"

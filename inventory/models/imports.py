@@ -1,4 +1,4 @@
-"""Imports of a broker's book: what staff can look at afterwards, and rows still to be applied."""
+"""Imports of a broker's book: a record for staff, and the rows still to be applied."""
 
 from typing import ClassVar, Self
 
@@ -9,23 +9,23 @@ from django.utils import timezone
 
 
 class Quantities(models.TextChoices):
-    """What a file's quantity counts in a group without seat numbers."""
+    """Which tickets a file's quantity counts in a group without seat numbers."""
 
-    ALL = "all", "All tickets: held and sold ones are in it"
-    FREE = "free", "Only free tickets: held and sold ones are deducted already"
+    ALL = "all", "All tickets, including those held and sold"
+    FREE = "free", "Only free tickets, without those held and sold"
 
 
 class ImportState(models.TextChoices):
-    """How far an import has come."""
+    """How far an import has got."""
 
     CHECKED = "checked", "Checked, nothing applied yet"
-    CONFIRM = "confirm", "Waits for a yes"
-    APPLYING = "applying", "Applied in part"
+    CONFIRM = "confirm", "Waiting for confirmation"
+    APPLYING = "applying", "Partly applied"
     DONE = "done", "Done"
     REFUSED = "refused", "Refused as a whole"
-    DRY_RUN = "dry_run", "Looked at, nothing applied"
-    SUPERSEDED = "superseded", "A newer book came first"
-    LOST = "lost", "Stopped: upload the file again"
+    DRY_RUN = "dry_run", "Preview only; nothing is applied"
+    SUPERSEDED = "superseded", "Superseded by a newer book"
+    LOST = "lost", "Interrupted; upload the file again"
 
 
 class Verdict(models.TextChoices):
@@ -41,14 +41,14 @@ PENDING = (Verdict.NEW, Verdict.CHANGED, Verdict.VANISHED)
 
 
 class Import(models.Model):
-    """One file, checked against the inventory as a whole, then applied in batches."""
+    """The import of one file, which is checked as a whole and then applied in batches."""
 
     broker = models.ForeignKey("inventory.Broker", on_delete=models.PROTECT, related_name="imports")
     asked_by = models.CharField(max_length=200)
     file_name = models.CharField(max_length=255)
     format = models.CharField(max_length=10, blank=True)
     fields = ArrayField(models.CharField(max_length=20), default=list, blank=True)
-    # Events that are new, or announced: name, venue, date, time.
+    # The new events and those whose date or time the file announces: name, venue, date, time.
     events = models.JSONField(default=list, blank=True)
     headers = ArrayField(models.CharField(max_length=300), default=list, blank=True)
     ignored = ArrayField(models.CharField(max_length=300), default=list, blank=True)
@@ -60,21 +60,23 @@ class Import(models.Model):
     )
     state = models.CharField(max_length=10, choices=ImportState.choices)
     problem = models.CharField(
-        max_length=2000, blank=True, help_text="Why it was refused, or waits for a yes."
+        max_length=2000, blank=True, help_text="Why the import was refused or needs confirmation."
     )
-    # When the inventory was as the file says, and what identifies the file.
+    # The moment at which the inventory was as the file says, and the hash that identifies the file.
     as_of = models.DateTimeField(null=True)
     sha256 = models.CharField(max_length=64, blank=True)
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
-    # Of the file's rows. They add up to all that are in it.
+    # How many rows of the file there are of each kind. Together they are all rows of the file.
     new = models.IntegerField(default=0)
     changed = models.IntegerField(default=0)
     unchanged = models.IntegerField(default=0)
     refused = models.IntegerField(default=0)
-    # Of the inventory's groups that a snapshot does not have.
+    # How many groups of the inventory a snapshot does not have.
     vanished = models.IntegerField(default=0)
-    applied = models.IntegerField(default=0, help_text="Of new, changed and vanished.")
+    applied = models.IntegerField(
+        default=0, help_text="How many new, changed and vanished rows are applied."
+    )
 
     class Meta:
         ordering: ClassVar = ["-id"]
@@ -82,12 +84,12 @@ class Import(models.Model):
             models.CheckConstraint(
                 name="import_state_known",
                 condition=Q(state__in=ImportState.values),
-                violation_error_message="There is no such state of an import.",
+                violation_error_message="This is not a state of an import.",
             ),
             models.CheckConstraint(
                 name="import_applied_within_checked",
                 condition=Q(applied__gte=0, applied__lte=F("new") + F("changed") + F("vanished")),
-                violation_error_message="No more rows can be applied than were checked.",
+                violation_error_message="More rows would be applied than were checked.",
             ),
         ]
 
@@ -101,30 +103,33 @@ class Import(models.Model):
 
     @property
     def to_apply(self) -> int:
-        """How many rows change something."""
+        """How many rows change the inventory."""
         return self.new + self.changed + self.vanished
 
 
 class ImportRowQuerySet(models.QuerySet["ImportRow"]):
-    """The rows of an import by what is left to do with them."""
+    """Selects the rows of an import by what is left to be done with them."""
 
     def pending(self, job: Import) -> Self:
-        """Of an import: checked and not yet applied."""
+        """Return the rows of an import that are checked and not yet applied."""
         return self.filter(job=job, verdict__in=PENDING)
 
 
 class ImportRow(models.Model):
-    """A row of a file that is still to change something, or that was refused and why.
+    """A row of a file that is still to be applied, or that was refused and why.
 
-    A row is deleted with the batch that applies it. The table has two partitions: refused rows are
-    kept as anything else is; the others are unlogged, so a crash of PostgreSQL empties them.
+    The batch that applies a row deletes it. The table has two partitions. Refused rows are stored
+    like any other data. The others are unlogged, so a crash of PostgreSQL empties them.
     """
 
-    # A foreign key of the refused rows alone: of the others it is not worth its price.
+    # Only the partition of refused rows has the foreign key. For the other rows, which do not last,
+    # checking it would cost more than it is worth.
     job = models.ForeignKey(
         Import, on_delete=models.CASCADE, related_name="rows", db_index=False, db_constraint=False
     )
-    line = models.IntegerField(help_text="Of the file; 0 for what vanished from it.")
+    line = models.IntegerField(
+        help_text="The line of the file, or 0 for a group that vanished from it."
+    )
     verdict = models.CharField(max_length=8, choices=Verdict.choices)
     cells = ArrayField(models.TextField(), default=list)
     problems = ArrayField(models.TextField(), default=list)
@@ -138,20 +143,22 @@ class ImportRow(models.Model):
     section = models.TextField()
     row = models.TextField()
     seats = ArrayField(models.TextField(), default=list)
-    stride = models.SmallIntegerField(null=True)  # as these seats tell it
+    stride = models.SmallIntegerField(null=True)  # as these seats imply
     quantity = models.IntegerField()
     split_rule = models.TextField()
     split_quantities = ArrayField(models.IntegerField(), default=list)
     price = models.DecimalField(max_digits=9, decimal_places=2, null=True)
     cost = models.DecimalField(max_digits=9, decimal_places=2, null=True)
     face_value = models.DecimalField(max_digits=9, decimal_places=2, null=True)
-    stock_type = models.TextField(null=True)  # noqa: DJ001  null: the file does not say
+    stock_type = models.TextField(null=True)  # noqa: DJ001  null if the file does not say
     in_hand_on = models.DateField(null=True)
     public_notes = models.TextField(null=True)  # noqa: DJ001
     internal_notes = models.TextField(null=True)  # noqa: DJ001
     on_sale = models.BooleanField(null=True)
     growth = models.IntegerField(
-        default=0, db_default=0, help_text="How many tickets of an existing group it would free."
+        default=0,
+        db_default=0,
+        help_text="How many tickets of an existing group this row would free.",
     )
 
     objects = ImportRowQuerySet.as_manager()

@@ -1,4 +1,4 @@
-"""The ledger: append-only, one row per effect, per ticket group numbered without a gap."""
+"""The ledger: an append-only record of every effect, numbered per ticket group without gaps."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,14 +12,14 @@ from inventory import limits
 
 
 class Caller(NamedTuple):
-    """Who asks for an effect: `key …`, `user …` or `command …`, and in which request."""
+    """Who asks for an effect (`key …`, `user …` or `command …`), and in which request."""
 
     name: str
     request_id: str = ""
 
 
 class Effect(models.TextChoices):
-    """What can happen to tickets of a group."""
+    """What can happen to tickets of a ticket group."""
 
     STOCKED = "stocked", "Stocked"
     HELD = "held", "Held"
@@ -32,7 +32,7 @@ class Effect(models.TextChoices):
 
     @property
     def changes(self) -> tuple[int, int, int]:
-        """What one ticket of this effect adds to quantity, held and sold."""
+        """What each ticket of this effect adds to the counters quantity, held and sold."""
         return CHANGES[self]
 
 
@@ -48,8 +48,15 @@ CHANGES = {
 }
 
 
+# What every statement that writes to the ledger begins with. A SELECT with these columns follows.
+INSERT_ENTRIES = (
+    "INSERT INTO inventory_ledgerentry (group_id, number, effect, tickets, seats, global_id,"
+    " quantity, held, sold, asked_by, request_id, at)"
+)
+
+
 class LedgerManager(models.Manager["LedgerEntry"]):
-    """The one way in: counters and ledger move in one statement."""
+    """Adds the only way to write to the ledger, together with the counters."""
 
     def record(
         self,
@@ -62,25 +69,29 @@ class LedgerManager(models.Manager["LedgerEntry"]):
         global_id: str = "",
         seats: Sequence[str] = (),
     ) -> None:
-        """Move held and sold of a locked ticket group by `tickets`, and write that down.
+        """Change the counters of a locked ticket group by an effect, and record it in the ledger.
 
-        `tickets` is zero or less only where stock changes; quantity and seats of the group are
-        then what they shall be already, and `seats` is the whole list. Raises IntegrityError when
-        a counter would leave its bounds. By hand: one trip, and no moment between the writes.
+        `tickets` is how many tickets are affected, and `seats` are their labels if they are
+        numbered. `now` is the time of the effect. Only for a change of stock may `tickets` be zero
+        or negative; the caller has then saved the group's new quantity and seats already, and
+        `seats` is its whole new list.
+
+        Raises:
+            IntegrityError: a counter would leave its bounds.
         """
+        # One statement needs one round trip, and nothing can come between the two writes.
         _, held, sold = (tickets * change for change in effect.changes)
         with connection.cursor() as cursor:
             cursor.execute(
-                """
+                f"""
                 WITH changed AS (
                     UPDATE inventory_ticketgroup
                     SET held = held + %s, sold = sold + %s, entries = entries + 1
                     WHERE id = %s RETURNING id, entries, quantity, held, sold)
-                INSERT INTO inventory_ledgerentry (group_id, number, effect, tickets, seats,
-                    global_id, quantity, held, sold, asked_by, request_id, at)
+                {INSERT_ENTRIES}
                 SELECT id, entries, %s, %s, %s::text[], %s, quantity, held, sold, %s, %s, %s
                 FROM changed
-                """,
+                """,  # noqa: S608  no outside text in it
                 (
                     *(held, sold, group_id),
                     *(effect.value, tickets, list(seats), global_id),
@@ -90,7 +101,7 @@ class LedgerManager(models.Manager["LedgerEntry"]):
 
 
 class LedgerEntry(models.Model):
-    """One effect on one ticket group, and the group's counters after it."""
+    """One effect on one ticket group, with the group's counters after it."""
 
     group = models.ForeignKey(
         "inventory.TicketGroup", on_delete=models.PROTECT, related_name="ledger", db_index=False
@@ -116,22 +127,22 @@ class LedgerEntry(models.Model):
             models.UniqueConstraint(
                 fields=["group", "number"],
                 name="ledgerentry_number_unique",
-                violation_error_message="The ledger of a ticket group numbers each entry once.",
+                violation_error_message="The ticket group has a ledger entry of that number.",
             ),
             models.CheckConstraint(
                 name="ledgerentry_effect_known",
                 condition=Q(effect__in=Effect.values),
-                violation_error_message="There is no such effect.",
+                violation_error_message="This is not an effect.",
             ),
             models.CheckConstraint(
                 name="ledgerentry_tickets_signed",
                 condition=Q(tickets__gt=0) | Q(effect=Effect.STOCKED.value),
-                violation_error_message="Only a change of stock can be of no tickets or fewer.",
+                violation_error_message="Only a change of stock can have zero or fewer tickets.",
             ),
             models.CheckConstraint(
                 name="ledgerentry_counters_add_up",
                 condition=Q(held__gte=0, sold__gte=0, quantity__gte=F("held") + F("sold")),
-                violation_error_message="Free, held and sold tickets must add up to all.",
+                violation_error_message="Held and sold tickets cannot exceed the quantity.",
             ),
         ]
 

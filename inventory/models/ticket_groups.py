@@ -1,4 +1,4 @@
-"""Ticket groups: what is sold under one listing, the lock on it, and what must always hold."""
+"""Ticket groups: what is sold under one listing, how it is locked, and its constraints."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,7 +21,7 @@ AMOUNT = [MinValueValidator(0), MaxValueValidator(limits.HIGHEST_PRICE)]
 
 
 class StockType(models.TextChoices):
-    """How the tickets reach the buyer (FIELD section 6)."""
+    """How the tickets reach the buyer."""
 
     ELECTRONIC = "ELECTRONIC", "Electronic"
     HARD = "HARD", "Hard stock"
@@ -33,59 +33,67 @@ class StockType(models.TextChoices):
 
 
 class TicketGroupQuerySet(models.QuerySet["TicketGroup"]):
-    """Reads for lists, and the lock and the bookkeeping that every effect goes through."""
+    """Selects ticket groups for lists and filters."""
 
     def sold_out(self) -> Self:
-        """Every ticket is sold."""
+        """Return the groups of which every ticket is sold."""
         return self.filter(quantity__gt=0, sold=models.F("quantity"))
 
     def claimed(self) -> Self:
-        """Some tickets are held or sold."""
+        """Return the groups of which some tickets are held or sold."""
         return self.exclude(held=0, sold=0)
 
     def with_holds(self) -> Self:
-        """Some tickets are held now."""
+        """Return the groups of which some tickets are held now."""
         return self.filter(held__gt=0)
 
     def off_sale(self) -> Self:
-        """Taken off sale by hand, or vanished from the broker's book."""
+        """Return the groups that staff took off sale or that vanished from the broker's book."""
         return self.filter(Q(on_sale=False) | Q(listed=False))
 
     def for_sale(self) -> Self:
-        """On sale and listed, with free tickets, for an event that is not past."""
+        """Return the groups with free tickets that are on sale, listed and not for a past event."""
         claimed = models.F("held") + models.F("sold")
         past = Q(event__past_at__lte=Now())
         return self.filter(on_sale=True, listed=True, quantity__gt=claimed).exclude(past)
 
 
 class TicketGroupManager(models.Manager.from_queryset(TicketGroupQuerySet)):  # type: ignore[misc]
-    """Adds the lock that every effect begins with; no other module locks ticket groups.
+    """Adds the lock that every effect begins with. No other module locks ticket groups.
 
-    Each method that gives a context opens a short transaction and locks in its first statement.
-    Only the group's own columns may be decided on what that statement read: holds and the clock
-    are read in a later one, because the locking statement may be as old as its wait. The methods
-    raise what `short_transaction` raises.
+    Each method that returns a context manager opens a short transaction and takes the lock in its
+    first statement. That statement sees the database as it was before it waited for the lock, so
+    only the group's own columns may be used from it; holds and the clock are read in a later
+    statement. The context managers raise what `short_transaction` raises.
     """
 
     def locked_by_id(
         self, group_id: int, *, broker_id: int | None = None
     ) -> "AbstractContextManager[TicketGroup | None]":
-        """Lock a ticket group by its id, if it belongs to the broker where one is given."""
+        """Lock the ticket group with an id; if a broker is given, only if it is the broker's.
+
+        The context manager gives the group, or None if there is no such group.
+        """
         condition = "id = %s AND (%s::bigint IS NULL OR broker_id = %s)"
         return self._locked(condition, group_id, broker_id, broker_id)
 
     def locked_by_remote_id(
         self, *, broker_id: int, remote_id: str
     ) -> "AbstractContextManager[TicketGroup | None]":
-        """Lock the ticket group that a broker lists under a remote id."""
+        """Lock the ticket group that a broker lists under a remote id.
+
+        The context manager gives the group, or None if there is no such group.
+        """
         return self._locked("broker_id = %s AND remote_id = %s", broker_id, remote_id)
 
     def locked_by_query(
         self, query: str, *parameters: Any
     ) -> "AbstractContextManager[TicketGroup | None]":
-        """Lock the ticket group whose id a query selects, by facts that never change.
+        """Lock the ticket group whose id a query selects.
 
-        The query is SQL that returns one id at most, for an app that this one does not know.
+        The query is SQL that returns at most one id and depends only on facts that never change.
+        It lets another app lock a group by its own tables. The context manager gives the group, or
+        None if there is no such group.
         """
         return self._locked(f"id = ({query})", *parameters)
 
@@ -98,29 +106,37 @@ class TicketGroupManager(models.Manager.from_queryset(TicketGroupQuerySet)):  # 
     def locked_unless_busy(
         self, query: str, *parameters: Any, limit: int
     ) -> "Iterator[list[TicketGroup]]":
-        """Lock up to `limit` of the groups whose ids a query selects, passing over locked ones."""
+        """Lock up to `limit` groups whose ids a query selects, and skip those locked already.
+
+        The context manager gives the locked groups.
+        """
         lock = f"{self._locking(f'id = ANY (ARRAY({query}))')} SKIP LOCKED LIMIT %s"
         with short_transaction(lock, (*parameters, limit)) as rows:
             yield [self._from_row(row) for row in rows]
 
     def lock(self, group_id: int) -> "TicketGroup":
-        """Lock a group until the open transaction of a form ends; return it as it is then.
+        """Lock a group until the open transaction ends, and return it as read under the lock.
 
-        Raises OperationalError where somebody else keeps it locked for too long.
+        Raises:
+            TicketGroup.DoesNotExist: there is no group with that id.
+            OperationalError: another transaction kept the group locked for too long.
         """
         group: TicketGroup = self.select_for_update(no_key=True).get(id=group_id)
         return group
 
     def lock_unless_busy(self, group_ids: Iterable[int]) -> set[int]:
-        """Lock groups in the open transaction; return the ids of those nobody else has locked."""
+        """Lock groups in the open transaction, and return the ids of those that could be locked.
+
+        Groups that another transaction has locked are skipped.
+        """
         free = self.filter(id__in=list(group_ids)).order_by("id")
         locked = free.select_for_update(no_key=True, skip_locked=True)
         return set(locked.values_list("id", flat=True))
 
     @staticmethod
     def _locking(condition: str) -> str:
-        # NO KEY, so that rows that refer to the group can be inserted meanwhile. By hand: the ORM
-        # needs several times the CPU for the same statement.
+        # NO KEY lets other transactions insert rows that refer to the group. The SQL is written out
+        # because the ORM needs several times the CPU for the same statement.
         columns = ", ".join(field.column for field in TicketGroup._meta.concrete_fields)
         return (
             f"SELECT {columns} FROM inventory_ticketgroup"  # noqa: S608  no outside text in it
@@ -136,8 +152,8 @@ class TicketGroupManager(models.Manager.from_queryset(TicketGroupQuerySet)):  # 
 class TicketGroup(models.Model):
     """Tickets that are sold under one listing: seats of one row, or general admission.
 
-    `held` and `sold` are counters of the live claims. They, the ledger and the holds change
-    together, through services alone.
+    `held` and `sold` count the tickets of the live claims. Only services change them, always
+    together with the ledger and the holds.
     """
 
     broker = models.ForeignKey(
@@ -146,18 +162,18 @@ class TicketGroup(models.Model):
     remote_id = models.CharField(
         max_length=limits.ID_LENGTH,
         validators=[validate_id],
-        help_text="The broker's own id of the group; the marketplace asks for it by this.",
+        help_text="The broker's own id of the group. The marketplace uses it in its calls.",
     )
     event = models.ForeignKey(
         "inventory.Event", on_delete=models.PROTECT, related_name="ticket_groups"
     )
-    section = models.CharField(max_length=100)
-    row = models.CharField(max_length=100)
+    section = models.CharField(max_length=limits.PLACE_LENGTH)
+    row = models.CharField(max_length=limits.PLACE_LENGTH)
     seats = ArrayField(
         models.CharField(max_length=limits.SEAT_LENGTH),
         default=list,
         blank=True,
-        help_text="Seat labels in order; empty where tickets have no seat numbers.",
+        help_text="Seat labels in order. Leave empty if the tickets have no seat numbers.",
     )
     stride = models.SmallIntegerField(
         "seat spacing",
@@ -168,10 +184,12 @@ class TicketGroup(models.Model):
         ],
         null=True,
         blank=True,
-        help_text="Which seats of this group are neighbours. As the numbers say means every other "
-        "seat where all numbers are odd or all are even.",
+        help_text="Which seats of this group are neighbours. “As the seat numbers say” means every "
+        "other seat if all numbers are odd or all are even.",
     )
-    quantity = models.IntegerField(help_text="All tickets of the group: free, held and sold.")
+    quantity = models.IntegerField(
+        help_text="How many tickets the group has, including those held and sold."
+    )
     split_rule = models.CharField(
         max_length=16,
         choices=[
@@ -184,10 +202,13 @@ class TicketGroup(models.Model):
         default=SplitRule.ANY.value,
     )
     split_quantities = ArrayField(
-        models.IntegerField(), default=list, blank=True, help_text="Of a custom split rule."
+        models.IntegerField(),
+        default=list,
+        blank=True,
+        help_text="The quantities that a custom split rule allows.",
     )
     price = models.DecimalField(
-        max_digits=9, decimal_places=2, help_text="Asking price of one ticket."
+        max_digits=9, decimal_places=2, help_text="The asking price of one ticket."
     )
     cost = models.DecimalField(
         max_digits=9,
@@ -195,27 +216,33 @@ class TicketGroup(models.Model):
         null=True,
         blank=True,
         validators=AMOUNT,
-        help_text="Paid for one ticket.",
+        help_text="What the broker paid for one ticket.",
     )
     face_value = models.DecimalField(
         max_digits=9, decimal_places=2, null=True, blank=True, validators=AMOUNT
     )
     stock_type = models.CharField(max_length=20, choices=StockType.choices, blank=True)
     in_hand_on = models.DateField(
-        "in-hand date", null=True, blank=True, help_text="Empty: in hand now."
+        "in-hand date",
+        null=True,
+        blank=True,
+        help_text="Leave empty if the tickets are in hand now.",
     )
     public_notes = models.CharField(max_length=limits.NOTE_LENGTH, blank=True)
     internal_notes = models.CharField(max_length=limits.NOTE_LENGTH, blank=True)
-    on_sale = models.BooleanField(default=True, help_text="Off: you took it off sale yourself.")
+    on_sale = models.BooleanField(default=True, help_text="Untick to take the group off sale.")
     listed = models.BooleanField(
         default=True,
         editable=False,
-        help_text="Whether the broker's latest book has it. What has vanished is off sale.",
+        help_text="Whether the broker's latest book has this group. A group that has vanished is "
+        "off sale.",
     )
 
     held = models.IntegerField(default=0, editable=False)
     sold = models.IntegerField(default=0, editable=False)
-    entries = models.IntegerField(default=0, editable=False, help_text="Rows in the ledger.")
+    entries = models.IntegerField(
+        default=0, editable=False, help_text="How many entries the group has in the ledger."
+    )
 
     objects = TicketGroupManager()
 
@@ -225,59 +252,59 @@ class TicketGroup(models.Model):
             models.UniqueConstraint(
                 fields=["broker", "remote_id"],
                 name="ticketgroup_remote_id_unique",
-                violation_error_message="This broker has a ticket group with that remote id.",
+                violation_error_message="The broker has a ticket group of this remote id already.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_remote_id_printable",
                 condition=Q(remote_id__regex=limits.ID_CHARACTERS),
-                violation_error_message="A remote id is 1 to 128 printable ASCII characters "
-                "with no space and no slash.",
+                violation_error_message=f"A remote id is {limits.ID_MEANING}.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_held_not_negative",
                 condition=Q(held__gte=0),
-                violation_error_message="Fewer than no tickets cannot be held.",
+                violation_error_message="The number of held tickets cannot be negative.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_sold_not_negative",
                 condition=Q(sold__gte=0),
-                violation_error_message="Fewer than no tickets cannot be sold.",
+                violation_error_message="The number of sold tickets cannot be negative.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_claims_within_quantity",
                 condition=Q(quantity__gte=models.F("held") + models.F("sold")),
-                violation_error_message="More tickets would be held and sold than there are.",
+                violation_error_message="More tickets would be held and sold than the group has.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_seats_match_quantity",
                 condition=Q(seats__len=0) | Q(seats__len=models.F("quantity")),
-                violation_error_message="There must be as many seats as tickets, or none.",
+                violation_error_message="A group has as many seats as tickets, or no seats at all.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_stride_known",
                 condition=Q(stride__in=STRIDES),
-                violation_error_message="Neighbours are one number apart, or two.",
+                violation_error_message="The numbers of neighbouring seats differ by one or two.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_split_quantities_custom",
                 condition=Q(split_rule=SplitRule.CUSTOM.value, split_quantities__len__gt=0)
                 | (~Q(split_rule=SplitRule.CUSTOM.value) & Q(split_quantities__len=0)),
-                violation_error_message="A custom split rule, and no other, lists quantities.",
+                violation_error_message="A custom split rule needs quantities, and no other rule "
+                "takes them.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_split_rule_known",
                 condition=Q(split_rule__in=[rule.value for rule in SplitRule]),
-                violation_error_message="There is no such split rule.",
+                violation_error_message="This is not a split rule.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_stock_type_known",
                 condition=Q(stock_type="") | Q(stock_type__in=StockType.values),
-                violation_error_message="There is no such stock type.",
+                violation_error_message="This is not a stock type.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_price_in_range",
                 condition=Q(price__gte=0, price__lte=limits.HIGHEST_PRICE),
-                violation_error_message="A price is from 0 to 1,000,000.",
+                violation_error_message=f"A price is from 0 to {limits.HIGHEST_PRICE:,}.",
             ),
         ]
 
@@ -286,5 +313,5 @@ class TicketGroup(models.Model):
 
     @property
     def free(self) -> int:
-        """Tickets that nobody has claimed."""
+        """How many tickets are neither held nor sold."""
         return self.quantity - self.held - self.sold
