@@ -1,7 +1,7 @@
 """The time by which a request must be answered, whatever the database does.
 
-A deadline belongs to a thread's current work. The connections of `inventory.database` look at it
-before each wait for PostgreSQL, and give the connection up once it has passed.
+A deadline belongs to the current work of a thread. The connections of `inventory.database` check it
+before each wait for PostgreSQL, and are closed once it has passed.
 """
 
 import time
@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# Seconds from the arrival of a call to its answer. A call holds its lock for less than that, since
-# it takes the lock later.
+# The longest time from the arrival of a call to its answer, in seconds. A call takes its lock after
+# it has arrived, so it holds the lock for less than that.
 CALL_SECONDS = 4.0
-# How many seconds the current request waited for a thread before anybody looked at it.
+# How long the current request waited for a free thread, in seconds.
 queued: ContextVar[float] = ContextVar("queued", default=0.0)
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
@@ -20,9 +20,9 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Let no wait for PostgreSQL in this thread go on for longer than `seconds` from now.
+    """Limit all waits for PostgreSQL in the block to `seconds` from now.
 
-    Inside another deadline the earlier one counts.
+    If the block is inside another one, the earlier deadline applies.
     """
     outer = _deadline.get()
     inner = time.monotonic() + seconds
@@ -34,6 +34,6 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def left() -> float | None:
-    """Return how many seconds are left, at least 0, or None where there is no deadline."""
+    """Return how many seconds are left, at least 0, or None if there is no deadline."""
     deadline = _deadline.get()
     return None if deadline is None else max(0.0, deadline - time.monotonic())

@@ -1,12 +1,16 @@
-"""Refusals: what the services answer instead of an effect. None of them knows of HTTP."""
+"""Refusals: the exceptions that services raise when they do not do what a call asks for.
+
+None of them knows anything of HTTP.
+"""
 
 from typing import Any, ClassVar
 
 
 class Refusal(Exception):
-    """A call that is not done, and why. One class per code of the contract.
+    """Raised when a call is refused. Nothing has changed then.
 
-    `detail` says what happened in a sentence; `members` are the extra facts the contract names.
+    Each code of the contract (/docs/contract/) has a subclass. `detail` says in a sentence what is
+    wrong, and `members` are the extra members that the contract names for the code.
     """
 
     code: ClassVar[str]
@@ -36,10 +40,10 @@ class InsufficientTickets(Refusal):
     code = "insufficient_tickets"
     title = "Not enough free tickets together"
     meaning = (
-        "Fewer tickets are free than asked for, or no free seats next to each other are enough. "
-        "`available` is how many are free. `may_free_at` is the earliest time at which holds of "
-        "the ticket group run out so that the call could succeed, and null where it never could. "
-        "Nothing was held and nothing is remembered: the same call is judged afresh later."
+        "Fewer tickets are free than asked for, or not enough free seats are next to each other. "
+        "`available` is how many are free. `may_free_at` is the earliest time at which enough "
+        "holds of the ticket group run out for the call to succeed, or null if it never can. "
+        "Nothing was held and nothing is remembered, so the same call can succeed later."
     )
     example: ClassVar[dict[str, Any]] = {"available": 1, "may_free_at": "2026-11-23T18:04:05Z"}
 
@@ -48,9 +52,9 @@ class SplitNotAllowed(Refusal):
     code = "split_not_allowed"
     title = "The split rule forbids this quantity"
     meaning = (
-        "The ticket group's split rule forbids this quantity for what is free now. "
-        "`allowed_quantities` are those that would succeed now. They are the 100 smallest where "
-        "there are more, and then `allowed_quantities_cut` is true. Nothing was held and nothing "
-        "is remembered."
+        "The ticket group's split rule forbids this quantity of the tickets that are free now. "
+        "`allowed_quantities` are the quantities that would succeed now. If there are more than "
+        "100, only the 100 smallest are listed, and `allowed_quantities_cut` is true. Nothing was "
+        "held and nothing is remembered."
     )
     example: ClassVar[dict[str, Any]] = {"allowed_quantities": [2, 4]}

@@ -1,4 +1,4 @@
-"""Which event of a broker a row of a book means."""
+"""Finds the event of a broker that a row of a book means."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -14,7 +14,7 @@ When = tuple[date | None, time | None]
 
 
 class Listed(NamedTuple):
-    """An event as a book writes it; None is to be announced."""
+    """An event as a book lists it. A date or time of None is to be announced."""
 
     name: str
     venue: str
@@ -23,7 +23,10 @@ class Listed(NamedTuple):
 
 
 class Meant(NamedTuple):
-    """The event that a listing means, and whether it must be saved: it is new, or announced."""
+    """The event that a listing means, and whether it must be saved.
+
+    It must be saved if it is new, or if the listing announces its date or time.
+    """
 
     event: Event
     unsaved: bool
@@ -31,9 +34,9 @@ class Meant(NamedTuple):
 
 @dataclass
 class _Show:
-    """What is known of one name at one venue: events, and when they are stored and listed to be.
+    """What is known of one name at one venue: its events, and the times stored and listed for them.
 
-    A book may list a show at thousands of times, so events and times are looked up by their day.
+    A book may list a show at thousands of times, so events and times are looked up by day.
     """
 
     stored: set[When] = field(default_factory=set)
@@ -42,19 +45,19 @@ class _Show:
     by_day: defaultdict[date | None, list[Event]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, event: Event) -> None:
-        """Keep an event under its date and time."""
+        """Add an event under its date and time."""
         self.events[event.date, event.time] = event
         self.by_day[event.date].append(event)
 
     def announce(self, event: Event, one: Listed) -> None:
-        """Give an event that is kept here the date and time that a listing has for it."""
+        """Give an event of this show the date and time that a listing announces."""
         del self.events[event.date, event.time]
         self.by_day[event.date].remove(event)
         announce(one, event)
         self.add(event)
 
     def only(self, one: Listed) -> Event | None:
-        """The one event that says nothing else about when it is, if there is just one."""
+        """Return the event that agrees with a listing, or None unless there is exactly one."""
         if one.date is None:
             fitting = list(islice(self.events.values(), 2))
         elif one.time is None:
@@ -66,12 +69,12 @@ class _Show:
 
     @cached_property
     def unknown(self) -> dict[date | None, list[When]]:
-        """When the book lists the show and no stored event is, by day."""
+        """The times at which the book lists the show and no event is stored, by day."""
         return _by_day(self.listed - self.stored)
 
     @cached_property
     def known(self) -> dict[date | None, list[When]]:
-        """When the book lists the show or a stored event is, by day."""
+        """The times at which the book lists the show or an event is stored, by day."""
         return _by_day(self.listed | self.stored)
 
 
@@ -83,11 +86,12 @@ def _by_day(whens: Iterable[When]) -> dict[date | None, list[When]]:
 
 
 def match(listed: Collection[Listed], broker: Broker) -> dict[Listed, Meant]:
-    """The event that each listing means.
+    """Return the event of a broker that each listing means.
 
-    An event whose date or time was to be announced is the same event once a book says when, unless
-    the book has another one that it could be as well. A book that does not say when means the one
-    event that it can mean. Nothing is written.
+    A stored event whose date or time is to be announced is matched by a listing that announces it,
+    unless it could be another event of the book as well. A listing without a date or time matches
+    the only event that agrees with it. A listing that matches no event gets a new one. Nothing is
+    written to the database.
     """
     shows: defaultdict[tuple[str, str], _Show] = defaultdict(_Show)
     for stored in Event.objects.filter(broker=broker):
@@ -97,7 +101,7 @@ def match(listed: Collection[Listed], broker: Broker) -> dict[Listed, Meant]:
     for one in listed:
         shows[one.name, one.venue].listed.add(one[2:])
     found: dict[Listed, Meant] = {}
-    # The most exact listings first, so that a vaguer one finds what they mean.
+    # Exact listings come first, so that less exact ones find the events they mean.
     for one in sorted(listed, key=lambda one: (one.date is None, one.time is None)):
         show = shows[one.name, one.venue]
         event = show.events.get(one[2:]) or show.only(one)
@@ -115,7 +119,7 @@ def match(listed: Collection[Listed], broker: Broker) -> dict[Listed, Meant]:
 
 
 def new(one: Listed, broker: Broker) -> Event:
-    """The event of a listing, not saved."""
+    """Return a new, unsaved event of a broker for a listing."""
     name, venue, day, start = one
     return Event(
         broker=broker, name=name, venue=venue, date=day, time=start, time_zone=broker.time_zone
@@ -123,18 +127,18 @@ def new(one: Listed, broker: Broker) -> Event:
 
 
 def could_be(one: Listed, event: Event) -> bool:
-    """Whether a listing and an event may be the same: neither says what the other does not."""
+    """Return whether a listing may mean an event: nothing that both state differs."""
     same_name = (one.name, one.venue) == (event.name, event.venue)
     return same_name and _agree(one[2:], (event.date, event.time))
 
 
 def says_more(one: Listed, event: Event) -> bool:
-    """Whether a listing says of an event what was to be announced."""
+    """Return whether a listing has a date or time that the event does not have yet."""
     return bool((event.date is None and one.date) or (event.time is None and one.time))
 
 
 def announce(one: Listed, event: Event) -> None:
-    """Give an event the date and time that a listing has for it, in memory."""
+    """Give an event the date and time that a listing has for it, without saving it."""
     event.date, event.time = one.date or event.date, one.time or event.time
 
 
@@ -143,14 +147,15 @@ def _agree(one: When, other: When) -> bool:
 
 
 def _contested(one: Listed, event: Event, show: _Show) -> bool:
-    """Whether an event that is to be announced could be another one of the book as well.
+    """Return whether an event that `one` would announce could be another event of the book.
 
-    Tickets of it may be claimed: they would be for the wrong day. What is stored besides counts
-    where the book still leaves open when this one is: it would mean either of them afterwards.
+    Tickets of the event may be claimed, and they would then be for the wrong day. Other stored
+    events count too if the book also lists this event without its date or time: afterwards that
+    listing would be ambiguous.
     """
     now = event.date, event.time
     days = show.known if now in show.listed else show.unknown
-    # A time that agrees with `now` is of its day or of none; where `now` has no day, all agree.
+    # A time that agrees with `now` has its day or no day. If `now` has no day, every time agrees.
     there = days if now[0] is None else (now[0], None)
     others = chain.from_iterable(days.get(day, ()) for day in there)
     return any(_agree(when, now) and not _agree(when, one[2:]) for when in others)

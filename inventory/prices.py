@@ -1,4 +1,4 @@
-"""Changing the prices of many ticket groups: what becomes of one price."""
+"""The ways to change the price of a ticket group."""
 
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -8,7 +8,7 @@ CENT = Decimal("0.01")
 
 
 class PriceChange(models.TextChoices):
-    """How a price is changed; the amount is always given without a sign."""
+    """How a price is changed. The amount is always given without a sign."""
 
     SET = "set", "Set to the amount"
     RAISE_PERCENT = "raise_percent", "Raise by percent"
@@ -17,7 +17,10 @@ class PriceChange(models.TextChoices):
     LOWER = "lower", "Lower by the amount"
 
     def of(self, price: Decimal, by: Decimal) -> Decimal:
-        """What `price` becomes, rounded to cents; half a cent goes up."""
+        """Return what `price` becomes when it is changed by an amount or percentage `by`.
+
+        The result is rounded to cents, with half a cent rounded away from zero.
+        """
         match self:
             case PriceChange.SET:
                 changed = by

@@ -1,4 +1,4 @@
-"""Seats as a broker writes them: `1-8`, `1-15 odd`, `2-10 even`, `A1-A4`, or a list of those."""
+"""Reads and writes seats as a broker does: `1-8`, `1-15 odd`, `2-10 even`, `A1-A4`, or a list."""
 
 import itertools
 import re
@@ -12,9 +12,10 @@ RANGE = re.compile(r"(\S*?\d{1,9})\s*[-–]\s*(\S*?\d{1,9})(?:\s+(odd|even))?", 
 
 
 def read(text: str) -> list[str]:
-    """The seat labels that a text names, in its order; none for an empty text.
+    """Return the seat labels that a text names, in its order. An empty text names none.
 
-    Raises ValueError with a sentence for the broker.
+    Raises:
+        ValueError: the text cannot be read. The message is a sentence for the broker.
     """
     if not text.strip():
         return []
@@ -30,14 +31,14 @@ def read(text: str) -> list[str]:
             )
     if len(set(labels)) < len(labels):
         twice = next(label for label, times in Counter(labels).items() if times > 1)
-        raise ValueError(f"The seat {twice} stands there twice.")
+        raise ValueError(f"The seat {twice} is listed twice.")
     return labels
 
 
 def _read_part(part: str) -> list[str]:
     if not part:
         raise ValueError("There is a comma with no seat beside it.")
-    # No longer than a range can be: the pattern takes its time over a text without end.
+    # A text longer than any range is not matched, because the pattern is slow on long texts.
     ends = RANGE.fullmatch(part) if len(part) <= 4 * SEAT_LENGTH else None
     if not ends:
         return [part]
@@ -58,10 +59,10 @@ def _read_part(part: str) -> list[str]:
 
 
 def written(labels: Sequence[str]) -> str:
-    """Seat labels as `read` takes them, in few words.
+    """Return a short text for seat labels, which `read` reads back.
 
-    A label with a comma, or one that looks like a range, stands there as it is: `read` would take
-    it for several.
+    A label with a comma and one that looks like a range are written as they are, although `read`
+    takes each of them for several seats. `can_be_read` finds such labels.
     """
     parts: list[str] = []
     start = 0
@@ -73,7 +74,7 @@ def written(labels: Sequence[str]) -> str:
 
 
 def can_be_read(labels: Sequence[str]) -> bool:
-    """Whether `read` takes what `written` says of these labels for them again."""
+    """Return whether `read` reads exactly these labels from what `written` makes of them."""
     try:
         return read(written(labels)) == list(labels)
     except ValueError:
@@ -81,8 +82,8 @@ def can_be_read(labels: Sequence[str]) -> bool:
 
 
 def _first_part(labels: Sequence[str], *, alone: bool) -> tuple[str, int]:
-    """What the list begins with, as one part, and how many labels that names."""
-    fewest = 2 if alone and len(labels) == 2 else 3  # noqa: PLR2004  else `1, 2, 5` is clearer
+    """Return the text for the first labels of a list, and how many labels it names."""
+    fewest = 2 if alone and len(labels) == 2 else 3  # noqa: PLR2004  as a part of a longer list, `1, 2` is clearer
     for step, ending in ((1, ""), (2, " odd"), (2, " even")):
         count = _run(labels, step)
         part = f"{labels[0]}-{labels[count - 1]}{ending}"
@@ -92,7 +93,7 @@ def _first_part(labels: Sequence[str], *, alone: bool) -> tuple[str, int]:
 
 
 def _run(labels: Sequence[str], step: int) -> int:
-    """How many labels at the start have numbers that are `step` apart."""
+    """Return how many labels at the start of a list have numbers that are `step` apart."""
     for count, (left, right) in enumerate(itertools.pairwise(labels), start=1):
         one, other = NUMBERED.fullmatch(left), NUMBERED.fullmatch(right)
         if not one or not other or int(other[2]) - int(one[2]) != step:

@@ -1,7 +1,8 @@
-"""Which quantities may be taken from a ticket group, and which seats: pure functions on integers.
+"""Pure functions that decide which quantities and which seats may be taken from a ticket group.
 
 A *position* is an index into a group's list of seat labels. A *run* is a range of positions whose
-seats are next to each other. Source of the rules: CONTRACT "Seats", FIELD section 5.
+seats are next to each other. The contract (/docs/contract/) promises how seats are chosen; the
+split rules are those that the field's point-of-sale systems have.
 """
 
 import itertools
@@ -11,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-# How far apart the numbers of neighbours are.
+# By how much the numbers of neighbouring seats may differ.
 STRIDES = NEXT_TO_EACH_OTHER, ODD_OR_EVEN = 1, 2
 NUMBERED = re.compile(r"(.*?)(\d{1,9})", re.DOTALL)
 
 
 class SplitRule(StrEnum):
-    """What a broker lets a marketplace take from the tickets that are free."""
+    """Which quantities a broker lets a marketplace take from the free tickets."""
 
     ANY = "any"
     NONE = "none"
@@ -27,10 +28,10 @@ class SplitRule(StrEnum):
 
 
 def allows(rule: SplitRule, quantity: int, *, free: int, custom: Iterable[int] = ()) -> bool:
-    """Whether `rule` lets `quantity` tickets go while `free` are free.
+    """Return whether `rule` allows taking `quantity` tickets while `free` tickets are free.
 
-    `custom` is the list of quantities of a custom rule. Never leave one forbids leaving a single
-    behind, not selling one; a group of one sells its one.
+    `custom` are the quantities of a custom rule. "Never leave one" forbids leaving a single ticket
+    behind, but not selling a single ticket: the last one may be sold.
     """
     if not 1 <= quantity <= free:
         return False
@@ -50,10 +51,10 @@ def allows(rule: SplitRule, quantity: int, *, free: int, custom: Iterable[int] =
 def allowed_quantities(
     runs: Sequence[range], *, rule: SplitRule, free: int, custom: Iterable[int] = ()
 ) -> Iterator[int]:
-    """What could be taken of these free runs now, from the smallest quantity to the largest.
+    """Return the quantities that can be taken from these free runs now, in ascending order.
 
     A quantity must be allowed by the rule and fit into one run. The quantities are computed one by
-    one as they are asked for: 100,000 tickets may have as many.
+    one as they are iterated, since a large group has as many of them as tickets.
     """
     longest = max(map(len, runs), default=0)
     sizes = frozenset(custom)
@@ -72,11 +73,10 @@ def allowed_quantities(
 
 
 def stride_of(labels: Sequence[str]) -> int | None:
-    """How far apart the numbers of neighbours are, as far as a list of seat labels can tell.
+    """Return by how much the numbers of neighbours differ, as far as a list of labels shows it.
 
-    The answer is 2 where all numbers are odd or all are even, as in a row that is seated odd/even,
-    and 1 where both kinds are listed. None means that the list has fewer than two numbers and tells
-    nothing.
+    The result is 2 if all numbers are odd or all are even, as in a row that is seated odd/even, and
+    1 if there are both. It is None if fewer than two labels have numbers, which shows nothing.
     """
     seats = [seat for label in labels if (seat := NUMBERED.fullmatch(label))]
     if len(seats) <= 1:
@@ -86,12 +86,12 @@ def stride_of(labels: Sequence[str]) -> int | None:
 
 
 def stride_after(stride: int | None, before: Sequence[str], after: Sequence[str]) -> int | None:
-    """The stride of a ticket group whose list of seats becomes `after`.
+    """Return the stride of a ticket group whose list of seats becomes `after`.
 
-    `stride` and `before` are what the group had. Its stride stays as it is, so that the seats on
-    both sides of one that is taken out never become neighbours. It is decided anew where it was not
-    known yet, or where no seat stays, since that is another row. Seats of both parities are
-    never seated odd/even.
+    `stride` and `before` are the group's former stride and seats. The stride is kept, so that the
+    seats on both sides of one that is taken out never become neighbours. It is decided anew if it
+    was unknown, or if no seat is kept, since that is another row. If there are both odd and even
+    numbers, the stride is 1.
     """
     told = stride_of(after)
     if stride is None or set(before).isdisjoint(after):
@@ -100,12 +100,12 @@ def stride_after(stride: int | None, before: Sequence[str], after: Sequence[str]
 
 
 def rows(labels: Sequence[str], *, stride: int | None = None) -> list[range]:
-    """The runs of a whole list of seat labels, whatever of it is claimed.
+    """Return the runs of a whole list of seat labels, whether the seats are claimed or not.
 
-    The numbers of neighbours differ by the `stride` of the group; None means that the list decides
-    it, as `stride_of` says. Seats with different letters before their numbers are apart. A label
-    that ends in no number is next to its neighbours in the list, because the broker's order is all
-    that is known of it.
+    The numbers of neighbours differ by `stride`, the stride of the group. If it is None, the list
+    decides it, as in `stride_of`. Seats with different letters before their numbers are not
+    neighbours. A label that does not end in a number is next to its neighbours in the list, because
+    nothing but the broker's order is known of it.
     """
     if not labels:
         return []
@@ -122,7 +122,7 @@ def rows(labels: Sequence[str], *, stride: int | None = None) -> list[range]:
 
 
 def free_runs(runs: Iterable[range], taken: Iterable[range]) -> list[range]:
-    """What is left of `runs`, which ascend, when the positions in `taken` are gone."""
+    """Return what is left of `runs`, in ascending order, without the positions in `taken`."""
     blocks = merged(taken)
     stops = [block.stop for block in blocks]
     free: list[range] = []
@@ -139,7 +139,7 @@ def free_runs(runs: Iterable[range], taken: Iterable[range]) -> list[range]:
 
 
 def merged(blocks: Iterable[range]) -> list[range]:
-    """The same positions as ascending ranges that neither overlap nor touch."""
+    """Return the same positions as ranges in ascending order that neither overlap nor touch."""
     apart: list[range] = []
     for block in sorted(filter(None, blocks), key=lambda block: block.start):
         if apart and block.start <= apart[-1].stop:
@@ -150,7 +150,7 @@ def merged(blocks: Iterable[range]) -> list[range]:
 
 
 def find(labels: Sequence[str], wanted: Sequence[str]) -> range | None:
-    """The positions of the `wanted` labels, where they stand together and in order in `labels`."""
+    """Return the positions of the `wanted` labels, or None unless they are together in order."""
     if not wanted or wanted[0] not in labels:
         return None
     start = labels.index(wanted[0])
@@ -159,15 +159,16 @@ def find(labels: Sequence[str], wanted: Sequence[str]) -> range | None:
 
 
 def overlap(one: range, others: Iterable[range]) -> bool:
-    """Whether any of the `others` shares a position with `one`."""
+    """Return whether any of the `others` shares a position with `one`."""
     return any(range(max(one.start, other.start), min(one.stop, other.stop)) for other in others)
 
 
 class Left(NamedTuple):
-    """Free runs, summed up, so that one run can be exchanged for another in no time.
+    """Totals over free runs, from which the totals with one run exchanged are quickly computed.
 
-    `runs` is how many there are, `singles` how many of them have one seat, `seats` how many seats
-    they have, and `odd` how many of the seats no sales within their own run can take.
+    `runs` is how many runs there are, `singles` how many of them have one seat, and `seats` how
+    many seats they have together. `odd` is how many of these seats cannot be sold by allowed sales
+    within their own run.
     """
 
     runs: int = 0
@@ -176,15 +177,15 @@ class Left(NamedTuple):
     odd: int = 0
 
     def stranded(self, rule: SplitRule) -> int:
-        """How many of the seats no order of allowed sales can ever sell."""
+        """Return how many of the seats cannot be sold by any order of sales that `rule` allows."""
         match rule:
             case SplitRule.ANY:
                 return 0
-            case SplitRule.NONE:  # all together: impossible once they are apart
+            case SplitRule.NONE:  # not all together in one run
                 return 0 if self.runs <= 1 else self.seats
             case SplitRule.NEVER_LEAVE_ONE:
-                # Singles go one by one while three or more are free, then the longer runs, each
-                # whole. With nothing but singles the last two block each other.
+                # Singles can be sold one by one while three or more seats are free, and then each
+                # longer run as a whole. If there are only singles, the last two cannot be sold.
                 return 2 if self.runs > 1 and self.runs == self.singles else 0
         return self.odd
 
@@ -192,15 +193,16 @@ class Left(NamedTuple):
 def choose(
     runs: Sequence[range], quantity: int, *, rule: SplitRule, custom: Iterable[int] = ()
 ) -> range | None:
-    """The positions to take for `quantity` tickets together, or None where no run is long enough.
+    """Return the positions to take for `quantity` tickets, or None if no run is long enough.
 
-    The start of a run is taken: its other end leaves as much, and a cut in its middle never leaves
-    more to sell. The best run leaves fewest seats that could not be sold under the rule, then
-    fewest single seats; among equals it is the lowest. Both are preferences: neither ever makes a
-    hold fail. The work grows with the number of runs, and not with its square.
+    Seats are taken from the start of a run. Taking them from its other end would leave as many to
+    sell, and from its middle never more. Of the runs that are long enough, the one is taken that
+    leaves the fewest seats that cannot be sold under the rule, then the fewest single seats, and
+    then the one that comes first. These are only preferences and never make a hold fail. The time
+    needed is linear in the number of runs.
     """
     able = [run for run in runs if len(run) >= quantity]
-    if len(able) <= 1:  # general admission is one run
+    if len(able) <= 1:  # as in general admission, which is one run
         return able[0][:quantity] if able else None
     alone = _alone(rule, custom, max(map(len, runs)))
     each = [alone(len(run)) for run in runs]
@@ -215,20 +217,20 @@ def choose(
 
 
 def stranded(lengths: Sequence[int], rule: SplitRule, custom: Iterable[int] = ()) -> int:
-    """How many seats, in free runs of these `lengths`, no order of allowed sales can ever sell."""
+    """Return how many seats in free runs of these `lengths` no order of allowed sales can sell."""
     alone = _alone(rule, custom, max(lengths, default=0))
     return Left(*map(sum, zip(Left(), *map(alone, lengths), strict=True))).stranded(rule)
 
 
 def _alone(rule: SplitRule, custom: Iterable[int], longest: int) -> Callable[[int], Left]:
-    """A function from the length of a run, which is at most `longest`, to that run summed up."""
+    """Return a function from the length of a run, at most `longest`, to the totals of that run."""
     sums = reachable(custom, longest) if rule == SplitRule.CUSTOM else 0
 
     def alone(length: int) -> Left:
         odd = 0
         if rule == SplitRule.PAIRS:
             odd = length % 2
-        elif rule == SplitRule.CUSTOM:  # the highest sum that is no more than the length
+        elif rule == SplitRule.CUSTOM:  # the highest sum up to the length
             odd = length + 1 - (sums & ((2 << length) - 1)).bit_length()
         return Left(1 if length else 0, 1 if length == 1 else 0, length, odd)
 
@@ -236,9 +238,10 @@ def _alone(rule: SplitRule, custom: Iterable[int], longest: int) -> Callable[[in
 
 
 def reachable(sizes: Iterable[int], most: int) -> int:
-    """The sums up to `most` of any number of each of the `sizes`: bit n is set where n is a sum.
+    """Return the sums up to `most` of any number of each of the `sizes`, as bits.
 
-    Each size is added once, twice, four times and so on, which makes any number of times.
+    Bit n of the result is set if n is such a sum. Each size is added once, twice, four times and so
+    on, which together make any number of times.
     """
     sums = 1
     for size in sizes:

@@ -1,4 +1,4 @@
-"""What staff do to the inventory: brokers, ticket groups, their prices, on and off sale, splits."""
+"""What staff can do: add brokers, and reprice, split, and put ticket groups on or off sale."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,9 +15,12 @@ from inventory.prices import PriceChange
 
 
 def create_broker(*, name: str, **policies: object) -> Broker:
-    """Make a broker. `policies` are fields of Broker, such as hold_lifetime in seconds.
+    """Create a broker and return it.
 
-    Raises ValidationError with a message for each field that is not what it must be.
+    `policies` are fields of Broker, such as `hold_lifetime` in seconds.
+
+    Raises:
+        ValidationError: a field is not valid; it has a message for each such field.
     """
     broker = Broker(name=name, **policies)
     broker.full_clean()
@@ -26,19 +29,23 @@ def create_broker(*, name: str, **policies: object) -> Broker:
 
 
 def reprice(group_id: int, change: PriceChange, by: Decimal, *, seen: Decimal) -> Decimal:
-    """Change the asking price of a ticket group that was `seen` with a price; return the new one.
+    """Change the asking price of a ticket group, and return the new price.
 
-    Tickets that are held keep the price of their hold. Raises Refusal where the price has changed
-    since, stays the same, or would leave its bounds.
+    `by` is an amount in the broker's currency or a percentage, as `change` says. `seen` is the
+    price that the user saw. Tickets that are held keep the price of their hold.
+
+    Raises:
+        Refusal: there is no such group, its price is no longer `seen`, or the new price would be
+            the same or out of bounds.
     """
     with _locked(group_id) as group:
         if group.price != seen:
-            raise Refusal(f"The price is {group.price:,.2f} meanwhile, and was left so")
+            raise price_changed(group.price)
         price = change.of(group.price, by)
         if not 0 <= price <= limits.HIGHEST_PRICE:
             raise Refusal(
-                f"The price would be {price:,.2f}, and a price is from 0 to 1,000,000. It is still "
-                f"{group.price:,.2f}"
+                f"The price would be {price:,.2f}, and a price is from 0 to "
+                f"{limits.HIGHEST_PRICE:,}. It is still {group.price:,.2f}"
             )
         if price == group.price:
             raise Refusal(f"The price is {price:,.2f} already")
@@ -47,10 +54,18 @@ def reprice(group_id: int, change: PriceChange, by: Decimal, *, seen: Decimal) -
     return price
 
 
-def put_on_sale(group_id: int, *, on_sale: bool) -> TicketGroup:
-    """Put a ticket group on sale or take it off; its holds and sales stay as they are.
+def price_changed(price: Decimal) -> Refusal:
+    """Return the refusal to change a price that has changed to `price` since a user saw it."""
+    return Refusal(f"The price has changed to {price:,.2f} meanwhile and was left as it is")
 
-    Raises Refusal where it is so already.
+
+def put_on_sale(group_id: int, *, on_sale: bool) -> TicketGroup:
+    """Put a ticket group on sale or take it off sale, and return it.
+
+    Its holds and sales stay as they are.
+
+    Raises:
+        Refusal: there is no such group, or it is on or off sale already.
     """
     with _locked(group_id) as group:
         if group.on_sale == on_sale:
@@ -63,11 +78,15 @@ def put_on_sale(group_id: int, *, on_sale: bool) -> TicketGroup:
 def split(
     group_id: int, *, seats: Sequence[str], quantity: int, remote_id: str, caller: Caller
 ) -> TicketGroup:
-    """Move some tickets of a group that nobody has claims on to a new one, which is returned.
+    """Move some tickets of an unclaimed ticket group to a new group, and return the new group.
 
-    `seats` are those that go, or none in general admission, where `quantity` says how many. The
-    new group has the facts of the old one. Raises Refusal where tickets are claimed, the seats
-    are not the group's, all or none of them would go, or the remote id is in use.
+    `seats` are the labels of the seats to move. For general admission they are empty, and
+    `quantity` says how many tickets to move. The new group gets the remote id `remote_id`; all its
+    other facts are those of the old group.
+
+    Raises:
+        Refusal: there is no such group, tickets of it are held or sold, the seats are not its
+            seats, all or none of its tickets would move, or the remote id is in use.
     """
     try:
         with _locked(group_id) as group:
@@ -81,7 +100,7 @@ def split(
             stock.take_out(
                 group, staying, group.quantity - going, now=timezone.now(), caller=caller
             )
-            # The old group as it was read, under a new key: whatever is no stock stays the same.
+            # The new group is a copy of the old one as it was read. Only its stock differs.
             new = copy(group)
             new.pk, new.remote_id, new.entries = None, remote_id, 0
             new.seats, new.quantity = leaving, going
@@ -102,7 +121,7 @@ def _locked(group_id: int) -> Iterator[TicketGroup]:
 
 
 def _going(group: TicketGroup, seats: Sequence[str], quantity: int) -> int:
-    """How many tickets of a group go to another."""
+    """Return how many tickets of a group are to move to another one."""
     strange = [label for label in seats if label not in group.seats]
     if strange:
         raise Refusal(f"The group has no seat {', '.join(strange[:5])}")

@@ -1,7 +1,7 @@
-"""What a ticket group becomes when its stock changes under live claims: pure functions.
+"""Pure functions that decide what a ticket group becomes when its stock changes under live claims.
 
-Three rules (see FIELD section 6): claims are never lost or moved; nothing is free afterwards that
-was not listed; a contradiction is refused by name.
+There are three rules. Claims are never lost or moved. Only tickets that are listed are free
+afterwards. A contradiction is refused, and the refusal names the claim.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,11 @@ from inventory import seats
 
 
 class Claim(NamedTuple):
-    """A live hold or sale: its global id, how many tickets, their seat labels if numbered, and the
-    customer of one by hand."""
+    """A live hold or sale of tickets.
+
+    `seats` are the labels of its seats, or empty in general admission. `customer` is only known for
+    a claim that staff made.
+    """
 
     global_id: str
     quantity: int
@@ -24,7 +27,7 @@ class Claim(NamedTuple):
 
 
 class Contradiction(Exception):
-    """What was asked for cannot be had without breaking a claim; the text says why and which."""
+    """Raised when a change of stock would break a claim. The text names the claim and says why."""
 
 
 def restocked(
@@ -35,12 +38,17 @@ def restocked(
     free_only: bool,
     present: Sequence[str] = (),
 ) -> tuple[list[str], int]:
-    """Seat labels and quantity of a group that is listed with these seats and this quantity.
+    """Return the seat labels and the quantity that a group gets when a listing changes its stock.
 
-    Numbered seats become the listed ones and the claimed ones; where these are the `present`
-    ones, they keep their order, and so they do where some are gone and any other order would tear
-    a claim. General admission (no seats) counts all tickets in `quantity`, or only the free ones
-    where `free_only`; it never falls below what is claimed. Raises Contradiction.
+    A group with numbered seats gets the listed seats and the claimed ones. They keep the order of
+    the `present` seats of the group if they are the same seats, or if some are gone and any other
+    order would tear a claim apart. In general admission no seats are listed, and `quantity` counts
+    all tickets, or only the free ones if `free_only` is true. The group never gets fewer tickets
+    than are claimed.
+
+    Raises:
+        Contradiction: the listing has seat numbers and a claim has none or the other way round, or
+            the seats of a claim would no longer be together.
     """
     claimed = sum(claim.quantity for claim in claims)
     if not listed:
@@ -70,19 +78,19 @@ def restocked(
 
 
 def _torn(labels: Sequence[str], claims: Sequence[Claim]) -> Claim | None:
-    """A claim whose seats do not stand together and in order among the labels."""
+    """Return a claim whose seats are not together and in order among the labels, or None."""
     return next((claim for claim in claims if seats.find(labels, claim.seats) is None), None)
 
 
 def merged(listed: Sequence[str], claimed: Sequence[str]) -> list[str]:
-    """The listed labels and the claimed ones that are missing among them, in order."""
+    """Return the listed labels together with the claimed ones that are missing, in order."""
     there = set(listed)
     missing = [label for label in claimed if label not in there]
     return in_order([*listed, *missing]) if missing else list(listed)
 
 
 def in_order(labels: Sequence[str]) -> list[str]:
-    """Labels from low to high where all are numbers behind letters; else as they stand."""
+    """Return labels sorted by number if all end in a number, or else in the order given."""
     parts = [seats.NUMBERED.fullmatch(label) for label in labels]
     if not all(parts):
         return list(labels)

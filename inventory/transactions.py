@@ -1,4 +1,4 @@
-"""The one kind of transaction that changes claims: short, at READ COMMITTED, with time limits."""
+"""The kind of transaction in which claims change: short, at READ COMMITTED, with time limits."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,8 +10,8 @@ from psycopg.pq import TransactionStatus
 
 from inventory import deadlines
 
-# How long a call may wait for a lock, run a statement, and sit idle while it holds a lock. A
-# server that finds its client gone while it waits gives up.
+# How long a call may wait for a lock, run a statement, and stay idle in its transaction. The last
+# setting makes the server check that often, while a statement runs, whether its client is gone.
 TIME_LIMITS = {
     "lock_timeout": "2s",
     "statement_timeout": "4s",
@@ -21,49 +21,58 @@ TIME_LIMITS = {
 
 
 def _set_limits(**limits: str) -> str:
-    # SET LOCAL, since a pooler in transaction mode drops start-up options silently and hands a
-    # session's own settings to the next client.
+    # The settings are local to the transaction because a pooler in transaction mode silently drops
+    # start-up options, and passes a session's settings on to the next client.
     settings = [f"set_config('{name}', '{value}', true)" for name, value in limits.items()]
     return f"SELECT {', '.join(settings)}"
 
 
-# lock_timeout starts anew for each lock in the queue for a row, so it does not bound the whole
-# wait; statement_timeout does.
+# lock_timeout restarts for each lock in the queue for a row, so it does not bound the whole wait;
+# statement_timeout does.
 _WHILE_LOCKING = _set_limits(**{**TIME_LIMITS, "statement_timeout": TIME_LIMITS["lock_timeout"]})
 # A transaction that has written nothing does not wait for a synchronous standby when it commits,
-# although it may have read what is not replicated yet. With a record of its own it waits.
+# although it may have read data that is not replicated yet. Writing a record makes it wait.
 _REPLICATED = (
     "CASE WHEN current_setting('synchronous_standby_names') <> ''"
     " THEN pg_logical_emit_message(true, 'automator', '') END"
 )
 _AFTERWARDS = f"{_set_limits(statement_timeout=TIME_LIMITS['statement_timeout'])}, {_REPLICATED}"
-# SQLSTATEs of a COMMIT that certainly rolled back, as long as the connection outlives it: integrity
-# constraint violation, transaction rollback (a deadlock), and a deferred trigger that waited in
-# vain for a lock. 40003 says itself that the outcome is unknown.
+# SQLSTATEs of a COMMIT that has certainly been rolled back, provided that the connection is still
+# open: integrity constraint violations (23), transaction rollbacks such as deadlocks (40), and a
+# deferred trigger that could not get a lock (55P03) or ran out of time (57014). 40003 is the
+# exception, since it means that the outcome is unknown.
 _ROLLED_BACK = ("23", "40", "55P03", "57014")
 _UNKNOWN = "40003"
-# SQLSTATEs of a statement that waited in vain: no lock, out of time, a deadlock.
-_IN_VAIN = ("55P03", "57014", "40P01")
-# Where PostgreSQL's source warns that it stopped waiting for a standby. The warning's text depends
-# on the server's language, and its SQLSTATE is that of every warning.
+# SQLSTATEs of a statement that failed because the database is busy: lock not available, deadlock
+# detected, serialization failure, and statement timeout. The same statement may succeed later.
+BUSY_STATES = frozenset({"55P03", "40P01", "40001", "57014"})
+# The function in PostgreSQL's source that warns when it stops waiting for a standby. The warning is
+# recognised by it because its text depends on the server's language, and its SQLSTATE is that of
+# every warning.
 _STOPPED_WAITING_FOR_STANDBY = "SyncRepWaitForLSN"
 
 
 class OutcomeUnknown(Exception):
-    """COMMIT was sent, and whether it took effect, or will last, is unknown."""
+    """Raised when COMMIT was sent, and it is unknown whether it took effect or will last."""
 
 
-# What a service raises when it is the database that cannot: busy, away, or lost while committing.
+# What a service raises if the database is busy, cannot be reached, or was lost while committing.
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, OutcomeUnknown)
 
 
 @contextmanager
 def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[tuple[Any, ...]]]:
-    """A transaction of its own that locks first, with TIME_LIMITS in force; gives the locked rows.
+    """Run the block in a transaction of its own, under TIME_LIMITS, that locks rows first.
 
-    `lock` is the locking statement, with its `parameters`. BEGIN, the limits and the lock travel
-    together. Nesting is an error. Raises OutcomeUnknown when COMMIT itself fails in a way that
-    leaves open whether it happened or is replicated, and whatever the database raises before that.
+    `lock` is the locking statement, and `parameters` are its parameters. The context manager gives
+    the locked rows. BEGIN, the limits and the lock are sent in one round trip. The transaction
+    cannot be nested in another one.
+
+    Raises:
+        OutcomeUnknown: COMMIT failed, and it is unknown whether it took effect or is replicated.
+        OperationalError: the lock could not be had in time, no time was left to commit, or the
+            database failed before COMMIT. Nothing has changed.
+        InterfaceError: the connection is closed. Nothing has changed.
     """
     committing = False
     session: Any = None
@@ -78,7 +87,7 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
             session = connection.connection
             session.add_notice_handler(heed)
             yield _begun(session, lock, parameters)
-            if deadlines.left() == 0:  # with COMMIT not sent, nothing has changed for certain
+            if deadlines.left() == 0:  # COMMIT was not sent, so nothing has changed
                 raise OperationalError("There was no time left to commit.")
             committing = True
     except DatabaseError as error:
@@ -93,10 +102,11 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
 
 
 def _begun(session: Any, lock: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """Begin the transaction with its limits and its lock, in one trip, and return what it locks."""
-    idle = session.info.transaction_status == TransactionStatus.IDLE  # a test may not be
+    """Begin the transaction, set its limits and lock in one round trip; return the locked rows."""
+    # A test may have a transaction of its own around this one.
+    idle = session.info.transaction_status == TransactionStatus.IDLE
     if idle:
-        session.autocommit = True  # or psycopg makes a trip for a BEGIN of its own
+        session.autocommit = True  # otherwise psycopg makes a round trip for its own BEGIN
     with connection.cursor() as limits, connection.cursor() as cursor:
         with one_trip():
             if idle:
@@ -109,32 +119,32 @@ def _begun(session: Any, lock: str, parameters: tuple[Any, ...]) -> list[tuple[A
 
 
 def _rolled_back(error: DatabaseError, session: Any) -> bool:
-    """Whether a COMMIT that failed with `error` has certainly had no effect."""
+    """Return whether a COMMIT that failed with `error` has certainly had no effect."""
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return state.startswith(_ROLLED_BACK) and state != _UNKNOWN and not session.closed
 
 
 def limited_statements() -> AbstractContextManager[None]:
-    """Give the limits of a call to each statement that runs outside a transaction.
+    """Apply the time limits of a call to each statement in the block outside a transaction.
 
-    The limits travel with the statement and end with it.
+    The limits are sent with the statement and end with it.
     """
     return _preceded_by(_WHILE_LOCKING)
 
 
 def replicated() -> AbstractContextManager[None]:
-    """Let no statement inside return what a synchronous standby does not have yet.
+    """Make each statement in the block wait until a synchronous standby has the data it returns.
 
-    Without synchronous replication this changes nothing.
+    This has no effect without synchronous replication or inside a transaction.
     """
     return _preceded_by(f"SELECT {_REPLICATED}")
 
 
 @contextmanager
 def _preceded_by(first: str) -> Iterator[None]:
-    """Send the statement `first` before each one outside a transaction, as one with it.
+    """Send the statement `first` together with each statement that runs outside a transaction.
 
-    PostgreSQL runs statements that arrive together as one transaction.
+    PostgreSQL runs statements that are sent together as one transaction.
     """
 
     def execute(run: Callable[..., Any], sql: str, *arguments: Any) -> Any:
@@ -142,7 +152,7 @@ def _preceded_by(first: str) -> Iterator[None]:
             return run(sql, *arguments)
         done = run(f"{first}; {sql}", *arguments)
         context: dict[str, Any] = arguments[-1]
-        context["cursor"].nextset()  # past the result of `first`
+        context["cursor"].nextset()  # skip the result of `first`
         return done
 
     with connection.execute_wrapper(execute):
@@ -151,22 +161,22 @@ def _preceded_by(first: str) -> Iterator[None]:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """A transaction for a form of the admin, in which no statement may wait over 2 seconds."""
+    """Run the block in a transaction for an admin form, where each statement may take 2 seconds."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_WHILE_LOCKING)
         yield
 
 
 def is_lock_timeout(error: DatabaseError) -> bool:
-    """Whether the database gave up on a statement: then certainly nothing was done."""
-    return getattr(error.__cause__, "sqlstate", None) in _IN_VAIN
+    """Return whether a statement failed because the database is busy. It has had no effect then."""
+    return getattr(error.__cause__, "sqlstate", None) in BUSY_STATES
 
 
 @contextmanager
 def one_trip() -> Iterator[None]:
-    """Send the statements inside to PostgreSQL together and wait for all of them at the end.
+    """Send the statements of the block to PostgreSQL in one round trip, and wait at its end.
 
-    Inside another trip they travel with that one.
+    Inside another such block the statements are sent with those of the outer one.
     """
     if connection.connection.pgconn.pipeline_status:
         yield

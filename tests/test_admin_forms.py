@@ -51,7 +51,7 @@ def test_added_group_can_be_held(api: Api, staff: Staff, broker: Broker) -> None
 
 REFUSED: list[tuple[dict[str, str], str]] = [
     ({"seats": "8-1"}, "8-1 runs backwards."),
-    ({"seats": "1-3,3"}, "The seat 3 stands there twice."),
+    ({"seats": "1-3,3"}, "The seat 3 is listed twice."),
     ({"seats": "1-3", "quantity": "4"}, "These are 3 seats. Leave the quantity empty."),
     ({"seats": ""}, "Give the seats, or the quantity of tickets without numbers."),
     ({"seats": "", "quantity": "0"}, "greater than or equal to 1"),

@@ -115,7 +115,9 @@ def test_price_that_has_changed_since_the_page_was_opened_is_left(
     again = reprice(staff, group, change="raise_percent", by="10")  # the button, pressed twice
 
     assert first == [f"ticket group {group}: Price changed from 40.00 USD to 44.00 USD."]
-    assert again == [f"ticket group {group}: The price is 44.00 meanwhile, and was left so."]
+    assert again == [
+        f"ticket group {group}: The price has changed to 44.00 meanwhile and was left as it is."
+    ]
     group.refresh_from_db()
     assert group.price == Decimal("44.00")
 
@@ -130,7 +132,7 @@ def test_price_that_changes_while_another_change_waits_is_not_lost(
         somebody.execute("UPDATE inventory_ticketgroup SET price = 70 WHERE id = %s", (group.id,))
 
     assert waits.result() == [
-        f"ticket group {group}: The price is 70.00 meanwhile, and was left so."
+        f"ticket group {group}: The price has changed to 70.00 meanwhile and was left as it is."
     ]
     group.refresh_from_db()
     assert group.price == Decimal("70.00")

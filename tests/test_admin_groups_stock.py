@@ -97,7 +97,7 @@ CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
     ({"seats": "8-12"}, "The claim g-1 has seats 7, 8: they cannot be taken out."),
     ({"seats": "7, 20, 8-12"}, "The claim g-1 has seats 7, 8 together"),
     ({"seats": "", "quantity": "6"}, "The claim g-1 has seats 7, 8: the group cannot become"),
-    ({"seats": "12, 7-11"}, "These are the seats that the group has. Their order stays: 7-12."),
+    ({"seats": "12, 7-11"}, "These are the seats that the group has. Their order must stay: 7-12."),
     ({"seats": ""}, "Give the seats, or the quantity of tickets without numbers."),
     ({"seats": "7-14", "quantity": "9"}, "These are 8 seats. Leave the quantity empty."),
     ({"quantity": "9"}, "These are 6 seats. Leave the quantity empty."),

@@ -164,7 +164,7 @@ def test_seat_that_is_listed_twice_is_found_in_one_pass() -> None:
         assert len(rows) == twice
 
     assert seconds(read) < SECONDS
-    with pytest.raises(ValueError, match="seat 998 stands there twice"):
+    with pytest.raises(ValueError, match="seat 998 is listed twice"):
         seat_text.read(cell)
 
 

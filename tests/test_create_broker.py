@@ -26,7 +26,7 @@ def test_makes_a_broker_with_the_usual_policies() -> None:
 
     assert facts() == [("Harbor Lane Tickets", 900, "USD", "America/New_York")]
     assert said == (
-        "Made the broker Harbor Lane Tickets: holds live 900 seconds, prices are in USD, "
+        "Created the broker Harbor Lane Tickets: holds last 900 seconds, prices are in USD, "
         "times in America/New_York.\n"
     )
 

@@ -55,7 +55,7 @@ def test_other_ways_of_writing_are_read_too(text: str, labels: list[str]) -> Non
         ("A1-B4", "the same letters"),
         ("1,,2", "no seat beside it"),
         ("1,2,", "no seat beside it"),
-        ("1-3, 2", "The seat 2 stands there twice"),
+        ("1-3, 2", "The seat 2 is listed twice"),
         ("1-100000000", "more than 1000 seats"),
         ("1-900, 1001-1900", "at most 1000 seats"),
         ("12345678901234567", "more than 16 characters"),

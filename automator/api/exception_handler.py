@@ -35,7 +35,7 @@ from automator.api.problems import (
 )
 from holds.serializers import InstantField
 from inventory.errors import Refusal
-from inventory.transactions import OutcomeUnknown
+from inventory.transactions import BUSY_STATES, OutcomeUnknown
 
 logger = logging.getLogger("automator.api.problems")
 
@@ -55,8 +55,6 @@ _OF_FRAMEWORK: dict[type[Exception], Problem] = {
     UnreadablePostError: INVALID_REQUEST,  # the caller has disconnected and reads no answer
     OutcomeUnknown: OUTCOME_UNKNOWN,
 }
-# Lock not available, deadlock, serialization failure, statement timeout.
-_BUSY_STATES = {"55P03", "40P01", "40001", "57014"}
 _READ_ONLY_STATE = "25006"
 
 
@@ -111,7 +109,7 @@ def problem_of(error: Exception) -> Problem:
             return problem
     if isinstance(error, DatabaseError | InterfaceError):
         state = getattr(error.__cause__, "sqlstate", None) or ""
-        if state in _BUSY_STATES:
+        if state in BUSY_STATES:
             return BUSY
         if isinstance(error, OperationalError | InterfaceError) or (
             isinstance(error, InternalError) and state == _READ_ONLY_STATE

@@ -8,7 +8,6 @@ from inventory import services
 from inventory.admin.confirmation import asked_first
 from inventory.admin.forms import PriceForm
 from inventory.admin.tenancy import OwnRowsAdmin
-from inventory.errors import Refusal
 from inventory.models import TicketGroup
 from inventory.prices import money
 
@@ -36,7 +35,7 @@ class GroupActions(OwnRowsAdmin):
         self, request: HttpRequest, group: TicketGroup, answers: dict[str, Any]
     ) -> str:
         if str(group.price) != answers["seen"]:
-            raise Refusal(f"The price is {group.price:,.2f} meanwhile, and was left so")
+            raise services.price_changed(group.price)
         price = services.reprice(group.pk, answers["change"], answers["by"], seen=group.price)
         currency = group.broker.currency
         return f"Price changed from {money(group.price, currency)} to {money(price, currency)}."

@@ -1,4 +1,4 @@
-"""Django's backend for PostgreSQL, with connections that keep to a deadline.
+"""Django's database backend for PostgreSQL, with connections that observe a deadline.
 
-A package with a module `base` is what Django's setting ENGINE asks for.
+Django's setting ENGINE names a package like this one, which has a module `base`.
 """

@@ -1,4 +1,4 @@
-"""The database backend: no wait for PostgreSQL outlasts the deadline of the work it is done for.
+"""The database backend, in which no wait for PostgreSQL exceeds the deadline of the current work.
 
 libpq has no limit on how long it waits for an answer. A server that is stopped, a network that
 swallows packets, or a COMMIT that waits for a missing standby would hold a request for ever.
@@ -14,25 +14,25 @@ from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 
 from inventory import deadlines
 
-# Seconds for the "SELECT 1" by which Django finds out whether a connection that was kept from an
-# earlier request still works. What takes longer is closed, and the request gets a new connection.
+# How long the "SELECT 1" may take, in seconds, with which Django checks whether a persistent
+# connection still works. If it takes longer, the request gets a new connection.
 HEALTH_CHECK_SECONDS = 1.0
-# How long a migration waits for a lock. Every call that needs the table queues behind it.
+# How long a migration waits for a lock. All calls that need the table wait behind it.
 MIGRATION_LOCK_TIMEOUT = "1s"
 
 T = TypeVar("T")
 
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that is closed when the deadline passes while it waits.
+    """A connection that is closed if the deadline passes while it waits.
 
-    No cancel request is sent: cancelling a COMMIT that waits for a standby makes it succeed without
-    the standby. PostgreSQL rolls back what was not committed when it finds the connection closed.
+    No cancel request is sent, because a COMMIT that waits for a standby and is cancelled succeeds
+    without the standby. PostgreSQL rolls the transaction back when it finds the connection closed.
     """
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Any]:
-        # psycopg applies connect_timeout to each address of each host anew, and resumes this
+        # psycopg applies connect_timeout to each address of each host separately. It resumes this
         # generator ten times a second while it waits.
         connecting = super()._connect_gen(conninfo)
         ready = None
@@ -46,10 +46,13 @@ class Connection(psycopg.Connection[Any]):
             ready = yield waiting_for
 
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        """Wait as psycopg does, but no longer than until the deadline.
+        """Wait as psycopg does, but not beyond the deadline.
 
-        Raises OperationalError where the deadline has passed or passes meanwhile; the connection is
-        closed then. Nothing is sent once it has passed.
+        Nothing is sent once the deadline has passed. Its arguments and result are psycopg's.
+
+        Raises:
+            OperationalError: the deadline has passed, before or during the wait. The connection is
+                closed.
         """
         left = deadlines.left()
         if left is None or (timeout is not None and timeout < left):
@@ -65,7 +68,7 @@ class Connection(psycopg.Connection[Any]):
 
 
 class SchemaEditor(DatabaseSchemaEditor):
-    """Lets no migration wait long for a lock, since every call that needs the table waits too."""
+    """Limits how long a migration waits for a lock, since calls that need the table wait too."""
 
     def __enter__(self) -> "SchemaEditor":
         super().__enter__()
@@ -75,12 +78,12 @@ class SchemaEditor(DatabaseSchemaEditor):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's wrapper with the connections and the schema editor above."""
+    """Django's PostgreSQL wrapper with the connection and the schema editor of this module."""
 
     Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})
     SchemaEditorClass = SchemaEditor
 
     def is_usable(self) -> bool:
-        """Say whether the connection works, within a second."""
+        """Return whether the connection answers within a second."""
         with deadlines.within(HEALTH_CHECK_SECONDS):
             return bool(super().is_usable())

@@ -1,0 +1,4 @@
+"""The management commands of the inventory.
+
+Django looks for commands in this package.
+"""

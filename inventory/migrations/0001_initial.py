@@ -652,7 +652,7 @@ class Migration(migrations.Migration):
                 fields=("broker", "name", "venue", "date", "time"),
                 name="event_unique",
                 nulls_distinct=False,
-                violation_error_message="The broker has this event already.",
+                violation_error_message="This broker has that event already.",
             ),
         ),
         migrations.AddConstraint(
@@ -712,7 +712,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("broker", "remote_id"),
                 name="ticketgroup_remote_id_unique",
-                violation_error_message="The broker has a ticket group of this remote id already.",
+                violation_error_message="This broker has a ticket group with that remote id.",
             ),
         ),
         migrations.AddConstraint(

@@ -69,7 +69,7 @@ class Event(models.Model):
                 condition=NEVER_A_KEY,
                 nulls_distinct=False,
                 name="event_unique",
-                violation_error_message="The broker has this event already.",
+                violation_error_message="This broker has that event already.",
             ),
             models.CheckConstraint(
                 name="event_time_needs_date",

@@ -252,7 +252,7 @@ class TicketGroup(models.Model):
             models.UniqueConstraint(
                 fields=["broker", "remote_id"],
                 name="ticketgroup_remote_id_unique",
-                violation_error_message="The broker has a ticket group of this remote id already.",
+                violation_error_message="This broker has a ticket group with that remote id.",
             ),
             models.CheckConstraint(
                 name="ticketgroup_remote_id_printable",

@@ -1,21 +1,22 @@
-"""A new tenant."""
+"""The command `create_broker`."""
 
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from inventory.limits import LONGEST_HOLD_LIFETIME
 from inventory.models import Broker
 from inventory.services import create_broker
 
 
 class Command(BaseCommand):
-    """Make a broker; an API key for it is the next step."""
+    """Creates a broker. Its first API key is made with `create_api_key`."""
 
-    help = "Make a broker."
+    help = "Creates a broker."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The name, and the policies that differ from the usual ones."""
+        """Add the broker's name, and options for the policies that have defaults."""
         usual = {field.name: field.get_default() for field in Broker._meta.concrete_fields}
         parser.add_argument("name", metavar="NAME")
         parser.add_argument(
@@ -23,26 +24,27 @@ class Command(BaseCommand):
             type=int,
             metavar="SECONDS",
             default=usual["hold_lifetime"],
-            help="until a hold is overdue, 1 to 86400 (default: %(default)s)",
+            help=f"How long a hold lasts, in seconds, from 1 to {LONGEST_HOLD_LIFETIME} "
+            "(default: %(default)s).",
         )
         parser.add_argument(
             "--currency",
             metavar="CODE",
             default=usual["currency"],
-            help="of all prices, ISO 4217 (default: %(default)s)",
+            help="The currency of all prices, as an ISO 4217 code (default: %(default)s).",
         )
         parser.add_argument(
             "--time-zone",
             metavar="ZONE",
             default=usual["time_zone"],
-            help="of events whose own is not known (default: %(default)s)",
+            help="The time zone of new events (default: %(default)s).",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Make it, and say so.
+        """Create the broker and print its policies.
 
         Raises:
-            CommandError: there is such a broker, or an option is not what it must be.
+            CommandError: there is a broker of that name already, or an option is not valid.
         """
         name = options["name"].strip()
         if Broker.objects.filter(name=name).exists():
@@ -53,6 +55,6 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         self.stdout.write(
-            f"Made the broker {broker}: holds live {broker.hold_lifetime} seconds, prices are in "
-            f"{broker.currency}, times in {broker.time_zone}."
+            f"Created the broker {broker}: holds last {broker.hold_lifetime} seconds, prices are "
+            f"in {broker.currency}, times in {broker.time_zone}."
         )
