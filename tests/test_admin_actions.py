@@ -136,7 +136,7 @@ def test_release_of_a_busy_group_is_reported_and_the_rest_is_done(
 
     assert said == [
         "hold g-1: Released, tickets free again: 2.",
-        "hold g-2 is busy just now; perhaps it was done, perhaps not. Look, and try again.",
+        "hold g-2 is busy just now. It may or may not have been changed: check, and try again.",
     ]
     row.refresh_from_db()
     assert (row.state, Hold.objects.get(global_id="g-2").state) == ("released", "held")

@@ -88,7 +88,7 @@ def test_name_and_venue_are_fixed_while_tickets_are_held_or_sold(
 
     for values in ({"name": "Another"}, {"venue": "Elsewhere"}):
         answer = staff.send(page_of(event), form, **values, rescheduled="on")
-        assert "Tickets are held or sold: it stays as it is." in answer.content.decode()
+        assert "This cannot be changed while tickets are held or sold." in answer.content.decode()
     assert kept(event) == was
 
 
@@ -133,7 +133,7 @@ def test_hold_between_the_reading_of_a_form_and_its_lock_is_seen(
     before(monkeypatch, type(Event.objects), "lock", lambda: rivals.together(lambda: hold(api)))
     answer = staff.fill_in(page_of(event), name="Another")
 
-    assert "Tickets are held or sold: it stays as it is." in answer.content.decode()
+    assert "This cannot be changed while tickets are held or sold." in answer.content.decode()
     assert kept(event)[0] == "Cirque"
 
 

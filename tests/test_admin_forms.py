@@ -58,7 +58,7 @@ REFUSED: list[tuple[dict[str, str], str]] = [
     ({"seats": "1\0"}, "Null characters are not allowed"),
     ({"remote_id": "taken"}, "This broker has a ticket group with that remote id."),
     ({"remote_id": "a b"}, "with no space and no slash"),
-    ({"split_rule": "custom"}, "A custom split rule lists its quantities."),
+    ({"split_rule": "custom"}, "A custom split rule needs its quantities."),
     ({"split_rule": "custom", "split_quantities": "0,2"}, "greater than or equal to 1"),
     ({"split_rule": "odd"}, "Select a valid choice"),
     ({"price": "-1"}, "A price is from 0 to 1,000,000."),
@@ -83,7 +83,7 @@ def test_group_of_one_broker_for_an_event_of_another_is_not_added(
     with unchanged():
         answer = add_group(boss, BrokerFactory(), broker=broker.pk)
 
-    assert f"This event is not one of {broker}." in answer.content.decode()
+    assert f"This is not an event of {broker}." in answer.content.decode()
 
 
 def test_custom_split_rule_that_is_given_up_takes_its_quantities_along(

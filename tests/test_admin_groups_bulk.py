@@ -202,7 +202,7 @@ def test_groups_of_another_broker_are_out_of_reach(unchanged: Unchanged, action:
         said = staff.confirm(chosen, TicketGroup, **{f"seen-{theirs.pk}": "40.00"})
 
     assert "omega" not in asked.content.decode()
-    assert said == ["None of these is there any more."]
+    assert said == ["None of the chosen rows exists any more."]
 
 
 def test_price_that_stays_the_same_is_told_and_not_written(

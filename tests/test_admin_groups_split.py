@@ -53,7 +53,7 @@ def test_group_is_split_by_its_seats(api: Api, staff: Staff, broker: Broker) -> 
 
     new = TicketGroup.objects.get(remote_id="r-2")
     assert answer.redirect_chain == [(page_of(new), 302)]
-    assert "3 tickets of r-1 are the ticket group r-2: 9, row AA now." in answer.content.decode()
+    assert "3 tickets of r-1 are now the ticket group r-2: 9, row AA." in answer.content.decode()
     group.refresh_from_db()
     assert (group.quantity, group.seats) == (3, ["7", "8", "11"])
     assert (new.quantity, new.seats, new.entries) == (3, ["9", "10", "12"], 1)

@@ -105,7 +105,7 @@ def test_action_on_rows_of_another_broker_does_nothing(staff: Staff, unchanged: 
             asked = staff.post(page_of(model), {**chosen, "index": "0"}, follow=True)
             said = staff.confirm(chosen, model)
         assert "omega" not in asked.content.decode()
-        assert said == ["None of these is there any more."]
+        assert said == ["None of the chosen rows exists any more."]
         assert list(before.all()) == kept
 
 

@@ -169,7 +169,7 @@ def test_book_that_cannot_be_read(content: bytes, error: str) -> None:
                 "list_price, which the sync format needs."
             ),
         ),
-        ("excel", "There is no format “excel”: it is one of sync, tevo, classic."),
+        ("excel", "There is no format “excel”. The formats are sync, tevo, classic."),
     ],
 )
 def test_book_of_another_format_than_said(form: str, error: str) -> None:

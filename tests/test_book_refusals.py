@@ -144,8 +144,8 @@ SPLIT = "must be ANY, NONE, NEVERLEAVEONE, PAIRS, CUSTOM or DEFAULT"
             "classic",
             {"SplitType": "AvoidOneAndThree"},
             (
-                "SplitType “AvoidOneAndThree” is a rule that is not kept here, and any other would "
-                "sell what it forbids: choose NONE, PAIRS, NEVERLEAVEONE or a CUSTOM list"
+                "SplitType “AvoidOneAndThree” is not supported, and any other rule would allow "
+                "what it forbids: choose NONE, PAIRS, NEVERLEAVEONE or a CUSTOM list"
             ),
         ),
         (
@@ -165,7 +165,7 @@ SPLIT = "must be ANY, NONE, NEVERLEAVEONE, PAIRS, CUSTOM or DEFAULT"
         ),
         ("sync", {"stock_type": "Guest_list"}, f"stock_type “Guest_list” {STOCK}"),
         ("sync", {"in_hand": "soon"}, "in_hand “soon” must be Y or N"),
-        ("sync", {"in_hand_date": ""}, "in_hand “N” is N, so that an in-hand date is needed"),
+        ("sync", {"in_hand_date": ""}, "in_hand “N” is N, so an in-hand date is needed"),
         ("classic", {"InHandDate": "soon"}, f"InHandDate “soon” {DATE}"),
         ("classic", {"Broadcast": "maybe"}, "Broadcast “maybe” must be Y or N"),
         (
@@ -190,10 +190,10 @@ def test_second_row_with_a_remote_id_is_refused_even_if_the_first_was() -> None:
     assert isinstance(second, RefusedRow)
     assert isinstance(third, RefusedRow)
     assert isinstance(fourth, RefusedRow)
-    assert list(map(str, third.problems)) == ["TicketID “2” stands in line 3 already"]
+    assert list(map(str, third.problems)) == ["TicketID “2” is in line 3 already"]
     assert list(map(str, fourth.problems)) == [
         f"Quantity “x” {QUANTITY}",
-        "TicketID “600100000” stands in line 2 already",
+        "TicketID “600100000” is in line 2 already",
     ]
 
 

@@ -1,4 +1,7 @@
-"""What a broker has, in the admin, and what the admin pages of every app are built with."""
+"""The admin pages of brokers, events and the ledger, and the base of every app's admin pages.
 
-# ruff: noqa: F401  importing registers the pages
+The pages of ticket groups and imports are in `holds.admin`, because they need the live claims.
+"""
+
+# ruff: noqa: F401  importing these modules registers their pages
 from inventory.admin import brokers, events, ledger

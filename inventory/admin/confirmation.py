@@ -1,4 +1,4 @@
-"""Actions of the admin that ask first: a page names the rows, then each has its own effect."""
+"""Admin actions that ask for confirmation on a page and then process the rows one by one."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -16,7 +16,7 @@ from inventory.admin.tenancy import OwnRowsAdmin
 from inventory.errors import Refusal
 from inventory.transactions import DATABASE_UNAVAILABLE
 
-# Each row is a transaction of its own, and the browser waits.
+# The most rows of one action. Each row has its own transaction, and the browser waits for all.
 MOST = 100
 
 Effect = Callable[[Any, HttpRequest, Any, dict[str, Any]], str]
@@ -24,7 +24,7 @@ Action = Callable[[Any, HttpRequest, Any], HttpResponse | None]
 
 
 def words_field(*, required: bool = True, help_text: str = "") -> forms.CharField:
-    """Some words for whoever looks at this later."""
+    """Return a form field for a note to whoever looks at the row later."""
     return forms.CharField(
         max_length=limits.NOTE_LENGTH,
         required=required,
@@ -41,12 +41,13 @@ def asked_first(
     form: type[forms.Form] = forms.Form,
     seen: str = "",
 ) -> Callable[[Effect], Action]:
-    """Make an action of a method that does it to one row and returns what happened, in a sentence.
+    """Return a decorator that makes an admin action of a method that processes one row.
 
-    The page shows `title`, `warning`, the rows with these `columns`, and the fields of `form`,
-    whose cleaned data is the method's last argument. A Refusal that the method raises is reported.
-    Where `seen` names a field of the row, the page remembers what it was, and the method finds
-    that text under `seen` among the data.
+    The action first shows a page with `title`, `warning`, the rows with these `columns`, and the
+    fields of `form`. Once the form is sent, the method is called for each row with the form's
+    cleaned data as its last argument. It returns a sentence on what happened, or raises a Refusal;
+    both are shown to the user. If `seen` names a field of the rows, the page sends back the value
+    that it showed, and the method finds it as text under the key `seen` of the data.
     """
 
     def decorate(effect: Effect) -> Action:
@@ -60,7 +61,9 @@ def asked_first(
                 self.message_user(request, f"Choose at most {MOST} at a time.", messages.ERROR)
                 return None
             if not chosen:
-                self.message_user(request, "None of these is there any more.", messages.WARNING)
+                self.message_user(
+                    request, "None of the chosen rows exists any more.", messages.WARNING
+                )
                 return None
             answers = form(request.POST if "confirmed" in request.POST else None)
             if not answers.is_valid():
@@ -89,7 +92,7 @@ def _page(
         "opts": model_admin.opts,
         "form": form,
         "checkbox": ACTION_CHECKBOX_NAME,
-        # From the list the filters stand in the address, from this page in the form.
+        # The list has its filters in the URL, and this page has them in the form.
         "filters": request.POST.get("filters", request.GET.urlencode()),
         "media": model_admin.media + form.media,
     }
@@ -122,7 +125,8 @@ def _carry_out(
     effect: Effect,
     answers: dict[str, Any],
 ) -> None:
-    # Begins with a word: the page makes the first letter a capital, and ids are case-sensitive.
+    # The text begins with a word because the page capitalises its first letter, and ids are
+    # case-sensitive.
     name = f"{model_admin.opts.verbose_name} {row}"
     try:
         happened = effect(model_admin, request, row, answers)
@@ -130,7 +134,9 @@ def _carry_out(
         text = f"{name}: {refusal.detail.rstrip('.')}."
         model_admin.message_user(request, text, messages.WARNING)
     except DATABASE_UNAVAILABLE:
-        text = f"{name} is busy just now; perhaps it was done, perhaps not. Look, and try again."
+        text = (
+            f"{name} is busy just now. It may or may not have been changed: check, and try again."
+        )
         model_admin.message_user(request, text, messages.ERROR)
     else:
         model_admin.message_user(request, f"{name}: {happened}", messages.SUCCESS)

@@ -1,4 +1,4 @@
-"""The form of an event: what buyers were told does not change by accident."""
+"""The form of an event, which protects what buyers were told from accidental changes."""
 
 from datetime import date
 from typing import Any
@@ -11,42 +11,43 @@ from inventory.admin.forms import ChangedAsSeen, on_one_line
 from inventory.book.dates import EARLIEST, YEARS_AHEAD
 from inventory.models import Event, TicketGroup
 
-# Which event it is, for buyers and for the books to come; and when it is.
+# The fields by which buyers and later books recognise an event, and those that say when it is.
 NAMED = ("name", "venue")
 WHEN = ("date", "time", "time_zone")
 PROMISED = (
     "Tickets of this event are held or sold. Name and venue stay as they are. A date or time that "
-    "was to be announced may be given; one that was known changes only if you say so below."
+    "was to be announced can be entered. One that was known can only be changed if you tick below "
+    "that the event was rescheduled."
 )
 
 
 def promised(event: Event | None) -> bool:
-    """Whether tickets of an event are held or sold."""
+    """Return whether tickets of an event are held or sold. `event` may be None."""
     return event is not None and TicketGroup.objects.filter(event=event).claimed().exists()
 
 
 class EventForm(ChangedAsSeen):
-    """Adds an event, or changes it: while tickets are held or sold, only when it is.
+    """Adds or changes an event. While its tickets are held or sold, only its time can change.
 
-    As with a book: an event may be announced, and never becomes another one. That it was
-    rescheduled no book can say, so a person does.
+    Date and time can be announced, as by a book, but the event never becomes another one. A book
+    cannot say that an event was rescheduled, so staff do so here.
     """
 
     rescheduled = forms.BooleanField(
         required=False,
         label="It was rescheduled",
-        help_text="The tickets that are held or sold are for the new date or time. The next book "
-        "must have it, too: by another date it would mean another event.",
+        help_text="The tickets that are held or sold become tickets for the new date or time. The "
+        "next book must have the new date and time too, or it would mean another event.",
     )
 
     def _get_validation_exclusions(self) -> set[str]:
-        # What the form only shows is part of which event it is: there must be no other such.
+        # Fields that the form only shows are part of the unique constraint and must be validated.
         unseen: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return unseen - {"broker", *NAMED}
 
     def clean_date(self) -> date | None:
-        # In some time zone the first and the last day of the calendar are outside of it, and what
-        # the database then says of them cannot be read.
+        # In some time zones the first and the last day of the calendar fall outside of it, and
+        # Python cannot read the moment that the database computes for them.
         day: date | None = self.cleaned_data["date"]
         latest = timezone.localdate().year + YEARS_AHEAD
         if day and not EARLIEST <= day.year <= latest:
@@ -66,18 +67,18 @@ class EventForm(ChangedAsSeen):
             return
         for name in changed:
             if name in NAMED:
-                self.add_error(name, "Tickets are held or sold: it stays as it is.")
+                self.add_error(name, "This cannot be changed while tickets are held or sold.")
         moved = [name for name in changed if name in WHEN and was_known(name, event)]
         if any(cleaned.get(name) != getattr(event, name) for name in moved) and not cleaned.get(
             "rescheduled"
         ):
             self.add_error(
                 "rescheduled",
-                f"It is known to be on {event.when} ({event.time_zone}), and tickets are held or "
-                "sold. Tick this if it has been rescheduled.",
+                f"The event is known to be on {event.when} ({event.time_zone}), and tickets are "
+                "held or sold. Tick this if it has been rescheduled.",
             )
 
 
 def was_known(name: str, event: Event) -> bool:
-    """Whether buyers could know the date, time or time zone of an event."""
+    """Return whether the field `name` of an event, such as its time, was known to buyers."""
     return event.date is not None and getattr(event, name) is not None

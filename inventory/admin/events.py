@@ -1,4 +1,4 @@
-"""Events in the admin."""
+"""The admin pages of events."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from inventory.models import Event
 
 
 class WhenFilter(admin.SimpleListFilter):
-    """Whether the event of a row is past, by the database's clock."""
+    """Filters rows by whether their event is past, according to the database's clock."""
 
     title = "event"
     parameter_name = "when"
@@ -31,13 +31,15 @@ class WhenFilter(admin.SimpleListFilter):
 
 @admin.register(Event)
 class EventAdmin(SavedInTimeAdmin):
+    """Shows events, and lets staff add and change them."""
+
     form = EventForm
     list_display = ("name", "venue", "date_and_time")
     list_filter = (WhenFilter,)
     list_select_related = ("broker",)
     search_fields = ("name", "venue")
     search_help_text = "Name or venue"
-    empty_text = "No events yet. Add one, then the ticket groups you have for it."
+    empty_text = "No events yet. Add one, and then the ticket groups you have for it."
 
     def get_fieldsets(self, request: HttpRequest, obj: Event | None = None) -> Any:
         fields = ("broker", *NAMED, ("date", "time"), "time_zone")
@@ -50,7 +52,8 @@ class EventAdmin(SavedInTimeAdmin):
     ) -> tuple[str, ...]:
         if obj is None:
             return ()
-        # What a form has that was opened before a hold, or after its release, is its own answer.
+        # A form that was sent is judged by the fields that it had when it was opened, even if a
+        # hold has been made or released since then.
         posted = request.method == "POST"
         fixed = "name" not in request.POST if posted else promised(obj)
         return ("broker", *NAMED) if fixed else ("broker",)

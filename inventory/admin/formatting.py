@@ -1,4 +1,4 @@
-"""How facts look in the admin: lengths of time, states, events, links."""
+"""Formats values for the admin: lengths of time, states, events and ticket groups."""
 
 from datetime import timedelta
 
@@ -10,7 +10,10 @@ from inventory.models import Event, TicketGroup
 
 
 def span(length: timedelta) -> str:
-    """A length of time in its largest unit, two where it matters: `45 s`, `14 min`, `3 h 5 min`."""
+    """Return a length of time in one or two units, such as `45 s`, `14 min` or `3 h 5 min`.
+
+    The sign is dropped.
+    """
     minutes, seconds = divmod(int(abs(length).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     if not hours:
@@ -20,16 +23,16 @@ def span(length: timedelta) -> str:
 
 
 def label(state: str, name: str) -> SafeString:
-    """A state as a coloured word."""
+    """Return the name of a state as HTML that colours it."""
     return format_html('<span class="state {}">{}</span>', state, name)
 
 
 def event_in_two_lines(event: Event) -> SafeString:
-    """The event's name, and when it is below."""
+    """Return HTML with an event's name, and its date and time on a second line."""
     return format_html('{}<br><span class="quiet">{}</span>', event.name, event.when)
 
 
 def link_to_group(group: TicketGroup) -> SafeString:
-    """The page of a ticket group."""
+    """Return HTML that links to the page of a ticket group."""
     page = reverse("admin:inventory_ticketgroup_change", args=[group.pk])
     return format_html('<a href="{}">{}</a>', page, group)

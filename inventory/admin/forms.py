@@ -1,4 +1,4 @@
-"""Forms of the admin for what a broker has: seats as a broker writes them, and what may change."""
+"""Forms of the admin for ticket groups, and the base of forms that change rows."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,11 +23,10 @@ else:
 
 
 class ChangedAsSeen(AnyModelForm):
-    """Judges what a user has changed by what the page showed, not by what the row has now.
+    """Determines what a user has changed by what the page showed, not by what the row has now.
 
-    The page carries what each field was when it was opened. Together with a `save_model` that
-    writes only `changed_data`, a form that was opened before somebody else saved the same row
-    keeps what they changed.
+    The page carries the value that each field had when the page was opened. Together with a
+    `save_model` that writes only `changed_data`, this keeps what somebody else has saved since.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -39,15 +38,17 @@ class ChangedAsSeen(AnyModelForm):
 
 
 def on_one_line(cleaned: dict[str, Any], *names: str) -> None:
-    """Make single spaces of odd ones in these texts, as where a book is read: a look-alike would
-    be another event, section or row."""
+    """Replace line breaks and unusual spaces in these texts by single spaces, as for a book.
+
+    Otherwise a text that looks the same would be another event, section or row.
+    """
     for name in names:
         if (text := cleaned.get(name)) and not text.isprintable():
             cleaned[name] = " ".join(text.split())
 
 
 class SeatsField(forms.CharField):
-    """Seat labels from one line of text."""
+    """A form field for seat labels, which are entered as one line of text."""
 
     widget = AdminTextInputWidget
 
@@ -65,24 +66,25 @@ class SeatsField(forms.CharField):
 
 
 class TicketGroupForm(ModelForm):
-    """What adding and changing a ticket group have in common: its stock and its split rule."""
+    """The base of the forms that add and change a ticket group: its stock and its split rule."""
 
     seats = SeatsField(
         required=False,
-        help_text="1-8, 1-15 odd, 2-10 even, A1-A4 or 1,2,5. Empty: the tickets have no numbers.",
+        help_text="Such as 1-8, 1-15 odd, 2-10 even, A1-A4 or 1,2,5. Leave empty if the tickets "
+        "have no seat numbers.",
     )
     quantity = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=MOST_TICKETS,
         widget=AdminIntegerFieldWidget,
-        help_text="Only where the tickets have no seat numbers: how many there are, those that "
-        "are held or sold among them.",
+        help_text="How many tickets there are, including those held and sold. Fill this in only if "
+        "the tickets have no seat numbers.",
     )
     split_quantities = SimpleArrayField(
         forms.IntegerField(min_value=1),
         required=False,
-        help_text="Of a custom split rule, with commas: 2,4",
+        help_text="The quantities that a custom split rule allows, separated by commas: 2,4",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -92,14 +94,17 @@ class TicketGroupForm(ModelForm):
         if cleaned.get("split_rule") != SplitRule.CUSTOM:
             cleaned["split_quantities"] = []
         elif not cleaned.get("split_quantities") and "split_quantities" not in self.errors:
-            self.add_error("split_quantities", "A custom split rule lists its quantities.")
+            self.add_error("split_quantities", "A custom split rule needs its quantities.")
         broker = cleaned.get("broker") or getattr(self.instance, "broker", None)
         if broker and "event" in cleaned and cleaned["event"].broker_id != broker.id:
-            self.add_error("event", f"This event is not one of {broker}.")
+            self.add_error("event", f"This is not an event of {broker}.")
         return cleaned
 
     def clean_stock(self, cleaned: dict[str, Any]) -> None:
-        """Complain unless there are either seats or a quantity; then both are there, and agree."""
+        """Require seats or a quantity, and set the quantity if only seats are given.
+
+        An error is added to the form if neither is given, or if they do not agree.
+        """
         if {"seats", "quantity"} & self.errors.keys():
             return
         count, quantity = len(cleaned["seats"]), cleaned["quantity"]
@@ -111,22 +116,22 @@ class TicketGroupForm(ModelForm):
             cleaned["quantity"] = quantity or count
 
     def clean_spacing(self, cleaned: dict[str, Any], seats: Sequence[str]) -> None:
-        """Complain where the spacing contradicts these seats; let them decide it where it is open.
+        """Require that the seat spacing agrees with these seats, and set it if it is not given.
 
-        Without seats there is no spacing.
+        An error is added to the form if it does not agree. Without seats the spacing becomes None.
         """
         told = stride_of(seats)
         if cleaned.get("stride") == ODD_OR_EVEN and told == NEXT_TO_EACH_OTHER:
             self.add_error(
                 "stride",
-                "Odd and even numbers are listed, so that these cannot be every other seat.",
+                "Odd and even numbers are listed, so these cannot be every other seat.",
             )
         elif not seats or not cleaned.get("stride"):
             cleaned["stride"] = told
 
 
 class NewTicketGroupForm(TicketGroupForm):
-    """Adds a group with its seats, or with a number of tickets that have none."""
+    """Adds a ticket group with numbered seats, or with a quantity of tickets without numbers."""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -136,7 +141,7 @@ class NewTicketGroupForm(TicketGroupForm):
 
 
 class PriceForm(forms.Form):
-    """How prices are changed."""
+    """Asks how prices are changed, and by how much."""
 
     change = forms.ChoiceField(choices=PriceChange.choices, label="Change")
     by = forms.DecimalField(
@@ -145,7 +150,7 @@ class PriceForm(forms.Form):
         max_value=limits.HIGHEST_PRICE,
         max_digits=9,
         decimal_places=2,
-        help_text="Without a sign: 5 lowers by 5 where you lower.",
+        help_text="Enter it without a sign: to lower prices by 5, choose to lower and enter 5.",
     )
 
     def clean_change(self) -> PriceChange:
@@ -153,17 +158,19 @@ class PriceForm(forms.Form):
 
 
 class SplitForm(forms.Form):
-    """What goes from a ticket group to a new one."""
+    """Asks which tickets of a ticket group move to a new one."""
 
-    seats = SeatsField(help_text="Those that go to the new group, such as 5-8.")
+    seats = SeatsField(help_text="The seats that move to the new group, such as 5-8.")
     quantity = forms.IntegerField(
-        min_value=1, widget=AdminIntegerFieldWidget, help_text="How many go to the new group."
+        min_value=1,
+        widget=AdminIntegerFieldWidget,
+        help_text="How many tickets move to the new group.",
     )
     remote_id = forms.CharField(
         max_length=limits.ID_LENGTH,
         widget=AdminTextInputWidget,
         validators=[validate_id],
-        help_text="Your own id of the new group; the marketplace will ask for it by this.",
+        help_text="Your own id of the new group. The marketplace will use it in its calls.",
     )
 
     def __init__(self, *args: Any, group: TicketGroup, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""The ledger in the admin, to read."""
+"""The admin pages of the ledger, which is read-only."""
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
@@ -11,6 +11,8 @@ from inventory.models import LedgerEntry
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(OwnRowsAdmin):
+    """Shows the ledger. Nobody can add, change or delete an entry."""
+
     broker_lookup = "group__broker"
     list_display = (
         *("at", "remote_id", "effect", "tickets", "seat_labels", "global_id"),
@@ -24,7 +26,7 @@ class LedgerEntryAdmin(OwnRowsAdmin):
         *("at", "ticket_group", "number", "effect", "tickets", "seat_labels", "global_id"),
         *("quantity", "free_after", "held", "sold", "asked_by", "request_id"),
     )
-    empty_text = "Nothing has happened yet. Every effect on a ticket group is written down here."
+    empty_text = "Nothing has happened yet. Every effect on a ticket group is recorded here."
 
     @admin.display(description="remote id", ordering="group__remote_id")
     def remote_id(self, entry: LedgerEntry) -> str:

@@ -1,4 +1,4 @@
-"""The page that splits a ticket group in two."""
+"""The admin page that splits a ticket group in two."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from inventory.errors import Refusal
 from inventory.models import TicketGroup
 from inventory.transactions import DATABASE_UNAVAILABLE
 
-BUSY = "It is busy just now; perhaps it was split, perhaps not. Look, and try again."
+MAYBE_SPLIT = "It is busy just now. The group may or may not have been split: check, and try again."
 
 
 class SplitPage(OwnRowsAdmin):
-    """Adds the page to the admin of ticket groups."""
+    """Adds the page for splitting to the admin of ticket groups."""
 
     def get_urls(self) -> list[Any]:
         split: URLPattern = path(
@@ -31,7 +31,12 @@ class SplitPage(OwnRowsAdmin):
         return [split, *super().get_urls()]
 
     def split_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask which tickets go; split when that is sent."""
+        """Show the form that asks which tickets to move, or split the group if the form was sent.
+
+        Raises:
+            PermissionDenied: the user may not change the group.
+            Http404: the user's broker has no such group.
+        """
         group: TicketGroup | None = self.get_object(request, unquote(object_id))
         if not self.has_change_permission(request, group):
             raise PermissionDenied
@@ -59,7 +64,7 @@ class SplitPage(OwnRowsAdmin):
     def _split(
         self, request: HttpRequest, group: TicketGroup, form: SplitForm
     ) -> TicketGroup | None:
-        """The new group, or None with what is wrong written onto the form."""
+        """Return the new group, or None after adding an error to the form."""
         try:
             new = services.split(
                 group.pk,
@@ -71,11 +76,11 @@ class SplitPage(OwnRowsAdmin):
         except Refusal as refusal:
             form.add_error(None, f"{refusal.detail}.")
         except DATABASE_UNAVAILABLE:
-            form.add_error(None, BUSY)
+            form.add_error(None, MAYBE_SPLIT)
         else:
-            done = f"{new.quantity} tickets of {group.remote_id} are the ticket group {new} now."
+            done = f"{new.quantity} tickets of {group.remote_id} are now the ticket group {new}."
             self.log_change(request, group, done)
-            self.log_addition(request, new, f"Split off {group.remote_id}.")
+            self.log_addition(request, new, f"Split off from {group.remote_id}.")
             self.message_user(request, done, messages.SUCCESS)
             return new
         return None

@@ -1,8 +1,8 @@
-"""The admin as a broker's user may have it: the broker's own rows, and not a hint of any other.
+"""Limits the admin to the rows of the user's broker, without a trace of any other broker.
 
 Every page, search, filter, drop-down, autocomplete, history and action of Django's admin reads its
-rows from `get_queryset` and asks the `has_…_permission` methods: both are decided here, by the
-user's broker. Django's own permissions count for nothing.
+rows from `get_queryset` and asks the `has_…_permission` methods. Both are decided here by the
+user's broker. Django's own permissions are not used.
 """
 
 from collections.abc import Sequence
@@ -25,18 +25,21 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 
-# A key has at most so many digits.
+# The most digits of a primary key.
 LONGEST_KEY = 18
 
 
 def is_key(text: object) -> bool:
-    """Whether a text that was sent can be the key of a row: Django asks the database by any."""
+    """Return whether a text that was sent can be a primary key.
+
+    Django itself would send any text to the database, which would fail.
+    """
     digits = str(text)
     return digits.isascii() and digits.isdigit() and len(digits) <= LONGEST_KEY
 
 
 class Chosen(AutocompleteSelect):
-    """Shows the row that a form or an address names, where that is the key of one."""
+    """A select widget that ignores values that cannot be primary keys."""
 
     def optgroups(
         self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None
@@ -45,16 +48,16 @@ class Chosen(AutocompleteSelect):
 
 
 class OwnRowsAdmin(ModelAdmin):
-    """Shows a superuser all rows, a broker's user those of the broker, and anybody else none.
+    """Shows a superuser all rows, a broker's user the rows of the broker, and other users none.
 
-    `broker_lookup` leads from the model to its broker. Nothing can be added, changed or deleted
-    unless a subclass says so; `empty_text` says on an empty list what to do.
+    `broker_lookup` is the lookup from the model to its broker. Nothing can be added, changed or
+    deleted unless a subclass allows it. An empty list shows `empty_text`.
     """
 
     broker_lookup = "broker"
     empty_text = ""
     list_per_page = 50
-    show_full_result_count = False  # a second count of long tables
+    show_full_result_count = False  # it would count long tables a second time
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         rows = super().get_queryset(request)
@@ -67,14 +70,14 @@ class OwnRowsAdmin(ModelAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         if not all(map(is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
-            raise BadRequest("What is chosen are no rows.")
+            raise BadRequest("The chosen values are not rows.")
         title = capfirst(str(self.opts.verbose_name_plural))
         try:
             return super().changelist_view(request, {"title": title, **(extra_context or {})})
         except DataError as error:
             if request.method == "POST":
                 raise
-            raise BadRequest("No filter takes such a value.") from error
+            raise BadRequest("A filter does not accept its value.") from error
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_superuser or broker_id(request) is not None
@@ -98,11 +101,11 @@ class OwnRowsAdmin(ModelAdmin):
         return [*super().get_list_filter(request), *self._broker_column(request)]
 
     def _broker_column(self, request: HttpRequest) -> list[str]:
-        """The name of a broker tells a broker's user that there are others."""
+        """Return the column of the broker, for superusers only: it shows that there are others."""
         return [self.broker_lookup] if request.user.is_superuser else []
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A user may choose what the user may see; of brokers there is nothing to choose."""
+        """Offer the rows that the user may see. A broker's user cannot choose the broker."""
         related = self.admin_site.get_model_admin(db_field.related_model)
         kwargs["queryset"] = related.get_queryset(request)
         if db_field.related_model is Broker and not request.user.is_superuser:
@@ -112,12 +115,12 @@ class OwnRowsAdmin(ModelAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Write what was changed in the form: the rest may have moved on since it was opened."""
+        """Write only the fields that the form changed; others may have been changed meanwhile."""
         obj.save(update_fields=form.changed_data if change else None)
 
 
 class EditableAdmin(OwnRowsAdmin):
-    """The same where whoever sees rows may add and change them."""
+    """The same, but whoever sees rows may also add and change them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -127,15 +130,15 @@ class EditableAdmin(OwnRowsAdmin):
 
 
 def broker_id(request: HttpRequest) -> int | None:
-    """The broker of the user of a request, if the user has one."""
+    """Return the id of the broker of a request's user, or None if the user has no broker."""
     return None if request.user.is_anonymous else request.user.broker_id
 
 
 def only_broker(request: HttpRequest) -> Broker | None:
-    """The one broker that a request can be about; None for a superuser, who says which."""
+    """Return the broker of a request's user, or None for a superuser, who chooses a broker."""
     return None if request.user.is_superuser else request.user.broker  # type: ignore[union-attr]
 
 
 def caller(request: HttpRequest) -> Caller:
-    """The user of a request, as the ledger names who asked."""
+    """Return the user of a request as the ledger records it, with the request's id."""
     return Caller(f"user {request.user.get_username()}", getattr(request, "id", ""))

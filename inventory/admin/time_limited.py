@@ -1,4 +1,4 @@
-"""Saving a form of the admin: limited in time, and told in a sentence where it cannot be had."""
+"""Saves forms of the admin within a time limit, and says so on the form if that fails."""
 
 import types
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 else:
     BaseForm = forms.BaseForm
 
-BUSY = "Somebody else is at work on this just now. Nothing was saved: wait a moment and save again."
+NOT_SAVED = (
+    "Somebody else is at work on this just now. Nothing was saved: wait a moment and save again."
+)
 
 
 class SavedInTimeAdmin(EditableAdmin):
-    """An admin whose saves wait 2 seconds for a lock at most, and then show the filled form."""
+    """An admin whose saves wait at most 2 seconds for a lock, and then show the form again."""
 
     def changeform_view(
         self,
@@ -41,7 +43,7 @@ class SavedInTimeAdmin(EditableAdmin):
             with limited():
                 return view()
         except IntegrityError:
-            # Somebody has added the same meanwhile: this time the form finds it.
+            # Somebody has added the same row meanwhile. This time the form finds it and says so.
             with limited():
                 return view()
         except OperationalError as error:
@@ -63,7 +65,7 @@ class SavedInTimeAdmin(EditableAdmin):
 
 
 class Busy(BaseForm):
-    """In front of a form: it is not saved, and says why."""
+    """A mixin for a form that refuses to be saved and says why."""
 
     def clean(self) -> dict[str, Any]:
-        raise ValidationError(BUSY)
+        raise ValidationError(NOT_SAVED)

@@ -1,7 +1,7 @@
-"""A broker's book: the CSV files that point-of-sale systems write, read row by row and written.
+"""Reads and writes a broker's book: the CSV files that point-of-sale systems exchange.
 
-Bytes in, checked rows and problems out, and back; no database. The shapes are FIELD sections 2.5, 5
-and 6.
+The package turns bytes into checked rows and problems, and rows back into text. It does not use the
+database.
 """
 
 from inventory.book.formats import FORMATS

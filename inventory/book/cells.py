@@ -1,7 +1,8 @@
-"""What one cell says: pure functions from its text.
+"""Pure functions that read one cell.
 
-Each gives a tuple of values, or raises BadCell with what was expected. A cell is blank that is
-empty, spaces or NULL. What a spreadsheet would run as a formula, and was defused, is restored.
+Each of them returns a tuple of values, since some cells give several. A cell is blank if it is
+empty, has nothing but spaces, or is NULL. A text that was defused, so that a spreadsheet does not
+run it as a formula, is restored.
 """
 
 import re
@@ -10,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from inventory.book.formulas import BLANK, ROUNDED, restored
 from inventory.limits import HIGHEST_PRICE, ID_MEANING, ID_PATTERN, MOST_TICKETS
 
-LONGEST_CELL = 40_000  # characters; the longest list of seats in quotes has some 35,000
+LONGEST_CELL = 40_000  # characters; the longest list of quoted seats has some 35,000
 LONGEST_MONEY = 20  # characters
 CENT = Decimal("0.01")
 
@@ -29,7 +30,11 @@ NO = frozenset({"n", "no", "false", "f", "0"})
 
 
 class BadCell(Exception):
-    """A cell that does not say what its column should; `argument` is which of several, from 0."""
+    """Raised when a cell is not valid for its column.
+
+    `expected` completes a sentence that begins with the cell. If a function reads several cells,
+    `argument` is the index of the cell among its arguments.
+    """
 
     def __init__(self, expected: str, *, argument: int = 0) -> None:
         super().__init__(expected)
@@ -38,13 +43,17 @@ class BadCell(Exception):
 
 
 def unpadded(cell: str) -> str:
-    """The cell without spaces around it; nothing where it is blank."""
+    """Return the restored text of a cell without surrounding spaces, or `""` if it is blank."""
     text = cell.strip()
     return "" if IS_BLANK.match(text) else restored(text)
 
 
 def remote_id(cell: str) -> tuple[str]:
-    """The broker's own id of a group, as the contract has it."""
+    """Read the broker's own id of a group, in the form of the contract (/docs/contract/).
+
+    Raises:
+        BadCell: the id has another form, or a spreadsheet has rounded it.
+    """
     text = unpadded(cell)
     if not REMOTE_ID.fullmatch(text):
         raise BadCell(f"must be {ID_MEANING}")
@@ -56,7 +65,13 @@ def remote_id(cell: str) -> tuple[str]:
 
 
 def name(cell: str, *, longest: int) -> tuple[str]:
-    """A text that must be there, on one line. Line breaks and odd spaces become spaces."""
+    """Read a text that is required, of at most `longest` characters, on one line.
+
+    Line breaks and unusual spaces become single spaces.
+
+    Raises:
+        BadCell: the text is empty, is too long, or has control characters.
+    """
     text = unpadded(cell)
     if not text.isprintable():
         text = " ".join(text.split())
@@ -70,7 +85,11 @@ def name(cell: str, *, longest: int) -> tuple[str]:
 
 
 def notes(cell: str, *, longest: int) -> tuple[str]:
-    """A text that may be empty. One that is too long is refused: cutting it would lose words."""
+    """Read a text that may be empty, of at most `longest` characters.
+
+    Raises:
+        BadCell: the text is too long. It is not cut, since that would lose words.
+    """
     text = unpadded(cell)
     if len(text) > longest:
         raise BadCell(f"must be at most {longest} characters, and has {len(text)}")
@@ -78,7 +97,11 @@ def notes(cell: str, *, longest: int) -> tuple[str]:
 
 
 def quantity(cell: str) -> tuple[int]:
-    """How many tickets."""
+    """Read a number of tickets.
+
+    Raises:
+        BadCell: this is not a whole number, or it is out of bounds.
+    """
     text = cell.strip()
     if not DIGITS.fullmatch(text) or not 1 <= int(text) <= MOST_TICKETS:
         raise BadCell(f"must be a whole number from 1 to {MOST_TICKETS:,}")
@@ -86,7 +109,11 @@ def quantity(cell: str) -> tuple[int]:
 
 
 def price(cell: str) -> tuple[Decimal]:
-    """An amount that must be there."""
+    """Read an amount that is required, in the broker's currency.
+
+    Raises:
+        BadCell: the cell is blank, or `money` refuses it.
+    """
     (amount,) = money(cell)
     if amount is None:
         raise BadCell("must not be empty: an amount such as 1600.00 or $1,600.00")
@@ -94,7 +121,13 @@ def price(cell: str) -> tuple[Decimal]:
 
 
 def money(cell: str) -> tuple[Decimal | None]:
-    """An amount in whole cents, the fractions of a cent that programs leave rounded; or nothing."""
+    """Read an amount in the broker's currency, rounded to cents, or None if the cell is blank.
+
+    Some programs write fractions of a cent.
+
+    Raises:
+        BadCell: this is not an amount, it is ambiguous, negative or too high.
+    """
     text = unpadded(cell).removeprefix("$").lstrip()
     if not text:
         return (None,)
@@ -105,7 +138,7 @@ def money(cell: str) -> tuple[Decimal | None]:
 
 
 def _plain(text: str) -> str:
-    """The amount as Python writes it."""
+    """Return the amount as Python writes it."""
     if THOUSANDS_OR_DECIMALS.fullmatch(text):
         whole, thousandths = text.split(".")
         raise BadCell(
@@ -125,7 +158,11 @@ def _plain(text: str) -> str:
 
 
 def flag(cell: str, *, blank: bool) -> tuple[bool]:
-    """Yes or no; `blank` where the cell is."""
+    """Read yes or no. A blank cell means `blank`.
+
+    Raises:
+        BadCell: the cell is neither yes, no nor blank.
+    """
     text = unpadded(cell).lower()
     if text in YES:
         return (True,)

@@ -1,4 +1,4 @@
-"""Dates and times as the field writes them (FIELD section 2.5). They are the venue's own."""
+"""Reads dates and times as point-of-sale systems write them. They are local to the venue."""
 
 import datetime as dt
 import re
@@ -6,17 +6,17 @@ import re
 from inventory.book.cells import BadCell, flag, unpadded
 
 TO_BE_ANNOUNCED = frozenset({"tba", "tbd"})
-PLACEHOLDERS = frozenset({dt.time(3, 0), dt.time(3, 30)})  # TEvo's, for a time not known yet
+PLACEHOLDERS = frozenset({dt.time(3, 0), dt.time(3, 30)})  # TEvo writes these for an unknown time
 YEARS_AHEAD = 10
-EARLIEST = 1900  # programs write the year 1 for a date that they do not know
+EARLIEST = 1900  # some programs write the year 1 for an unknown date
 
 US_DATE = re.compile(r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(?:\s+(\S.*))?")
 ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:[T\s]\s*(\S.*))?")
 CLOCK = re.compile(
     r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:\s*([ap])\.?m\.?)?", re.IGNORECASE
 )
-# A moment with its time zone: "UTC" at the end keeps spreadsheets from taking it for a date of
-# their own and writing it back in another form.
+# A moment with its time zone. "UTC" at the end keeps spreadsheets from recognising it as a date and
+# saving it in another form.
 MOMENT = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]"
     r"([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?) ?(UTC|Z|[+-][0-9]{2}:[0-9]{2})"
@@ -25,7 +25,13 @@ HALF_DAY = 12
 
 
 def event_date(cell: str, *, today: dt.date, may_be_empty: bool) -> tuple[dt.date | None]:
-    """The day of an event; None where it is to be announced."""
+    """Read the date of an event, or None if it is to be announced.
+
+    A blank cell means so only if `may_be_empty` is true. `today` is the present day.
+
+    Raises:
+        BadCell: this is not a date, or it is too early or too far ahead.
+    """
     day, _ = _moment(cell)
     if day is None and not may_be_empty and not unpadded(cell):
         raise BadCell("must not be empty: mm/dd/yyyy, or TBA")
@@ -39,13 +45,19 @@ def event_date(cell: str, *, today: dt.date, may_be_empty: bool) -> tuple[dt.dat
 def event_time(
     cell: str, date_cell: str, *, today: dt.date, may_be_empty: bool
 ) -> tuple[dt.time | None]:
-    """The start of an event, by its own cell or else with its date; None: to be announced."""
+    """Read the start of an event, or None if it is to be announced.
+
+    It is in a cell of its own, or follows the date in the cell of the date.
+
+    Raises:
+        BadCell: this is not a time, it has no date, or `event_date` refuses the date.
+    """
     try:
         (day,) = event_date(date_cell, today=today, may_be_empty=may_be_empty)
     except BadCell as bad:
         raise BadCell(bad.expected, argument=1) from None
     _, start = _moment(date_cell)
-    # Midnight beside a date is how programs write a date alone.
+    # Programs that have no time for an event write midnight beside its date.
     start = None if start == dt.time() else start
     if text := unpadded(cell):
         start = None if text.lower() in TO_BE_ANNOUNCED else _clock(text)
@@ -57,19 +69,29 @@ def event_time(
 
 
 def in_hand_on(flag_cell: str, date_cell: str) -> tuple[dt.date | None]:
-    """From when the tickets are in hand; None: now. Who says that they are not must say when."""
+    """Read the date from which the tickets are in hand, or None if they are in hand now.
+
+    Raises:
+        BadCell: a cell is not valid, or the tickets are not in hand and no date is given.
+    """
     (in_hand,) = flag(flag_cell, blank=True)
     try:
         day, _ = _moment(date_cell)
     except BadCell as bad:
         raise BadCell(bad.expected, argument=1) from None
     if day is None and not in_hand:
-        raise BadCell("is N, so that an in-hand date is needed")
+        raise BadCell("is N, so an in-hand date is needed")
     return (day,)
 
 
 def as_of(cell: str) -> tuple[dt.datetime | None]:
-    """The moment at which the inventory was as the file says; None where the cell is blank."""
+    """Read the moment at which the inventory was as the file says, or None if the cell is blank.
+
+    The result is in UTC.
+
+    Raises:
+        BadCell: this is not a moment with a time zone.
+    """
     text = unpadded(cell)
     if not text:
         return (None,)
@@ -86,7 +108,7 @@ def as_of(cell: str) -> tuple[dt.datetime | None]:
 
 
 def written_as_of(moment: dt.datetime | None) -> str:
-    """A moment as a cell that `as_of` reads exactly."""
+    """Return the cell that `as_of` reads back as exactly this moment. None gives a blank cell."""
     if moment is None:
         return ""
     in_utc = moment.astimezone(dt.UTC).replace(tzinfo=None)
@@ -94,7 +116,7 @@ def written_as_of(moment: dt.datetime | None) -> str:
 
 
 def _moment(cell: str) -> tuple[dt.date | None, dt.time | None]:
-    """A date, with the time that may follow it."""
+    """Read a date, and the time if one follows it."""
     text = unpadded(cell)
     if not text or text.lower() in TO_BE_ANNOUNCED:
         return None, None

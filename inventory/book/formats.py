@@ -1,4 +1,4 @@
-"""The shapes of a book, and which one a row of headers belongs to (FIELD sections 2.5 and 6)."""
+"""The formats of a book, and how the format of a file is recognised by its headers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,12 +9,15 @@ from inventory.book.lines import BookError
 
 
 def normalised(header: str) -> str:
-    """A header without case, spaces, underscores, hyphens and other signs."""
+    """Return a header in lower case, without spaces, underscores, hyphens and other signs."""
     return re.sub(r"[\W_]+", "", header).casefold()
 
 
 class Column(NamedTuple):
-    """A header that a format knows, and the fact it gives."""
+    """A header that a format knows, and the fact that its column gives.
+
+    `header` is the usual spelling, and `others` are further spellings, separated by spaces.
+    """
 
     fact: str
     header: str
@@ -22,13 +25,16 @@ class Column(NamedTuple):
 
     @property
     def names(self) -> frozenset[str]:
-        """Its spellings, normalised."""
+        """All spellings of the header, normalised."""
         return frozenset(map(normalised, (self.header, *self.others.split())))
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A shape of file. Where several columns give one fact, the first that a file has counts."""
+    """A format of files.
+
+    If several of its columns give the same fact, the first one that a file has is read.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -36,7 +42,10 @@ class Format:
     date_may_be_empty: bool = False
 
     def positions(self, headers: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-        """Which column, from 0, gives which fact; and what to say of columns that say the same."""
+        """Return the index of the column that gives each fact, and messages on duplicate columns.
+
+        `headers` is the header row of a file.
+        """
         names = [normalised(header) for header in headers]
         found: dict[str, int] = {}
         twins: list[str] = []
@@ -52,9 +61,9 @@ class Format:
         return found, twins
 
     def missing(self, found: Mapping[str, int]) -> list[str]:
-        """The usual headers of what is required and not found."""
+        """Return the usual headers of the required facts that are not found."""
         required = self.required
-        if "seats" in found:  # a list says as much as from and thru
+        if "seats" in found:  # a list of seats replaces the first and the last seat
             required -= {"seat_from", "seat_thru"}
         elif {"seat_from", "seat_thru"} <= found.keys():
             required -= {"seats"}
@@ -86,12 +95,12 @@ OPTIONAL = (
     Column("in_hand_date", "InHandDate", "InHandOn"),
     Column("public_notes", "PublicNotes", "ExternalNotes"),
     Column("internal_notes", "InternalNotes"),
-    # Where a file has public notes besides, plain notes may be private: they stay inside.
+    # If a file also has public notes, its plain notes may be private and are read as internal.
     Column("public_notes", "Notes"),
     Column("internal_notes", "Notes"),
     Column("on_sale", "Broadcast"),
 )
-# Not of the field: our own exports have it, and other readers pass over it.
+# Only this project's own exports have this column. Other programs ignore it.
 AS_OF = Column("as_of", "AsOf")
 REQUIRED = frozenset(
     {"remote_id", "event_name", "venue", "date", "quantity", "section", "row", "price"}
@@ -123,9 +132,11 @@ TEVO = Format(
     "tevo",
     (
         *EXCHANGE,
-        Column("seats", "Seats"),  # not TEvo's own: an export has it for what from/thru cannot say
+        Column(
+            "seats", "Seats"
+        ),  # not part of TEvo's format, but needed for seats that from and thru cannot express
         Column("public_notes", "Notes"),
-        Column("price", "Cost"),  # what the broker charges: TEvo's word for the asking price
+        Column("price", "Cost"),  # TEvo calls the asking price so
         AS_OF,
     ),
     REQUIRED | {"time", "seat_from", "seat_thru"},
@@ -135,7 +146,7 @@ CLASSIC = Format(
     (
         *EXCHANGE,
         Column("price", "UnitListPrice", "ListPrice Price"),
-        # A file with no list price means the asking price by its cost, as TEvo does.
+        # In a file without a list price the cost is the asking price, as in TEvo's format.
         Column("price", "Cost", "UnitCost"),
         Column("cost", "Cost", "UnitCost"),
         *OPTIONAL,
@@ -145,7 +156,7 @@ CLASSIC = Format(
 )
 FORMATS = {form.name: form for form in (SYNC, TEVO, CLASSIC)}
 
-# Headers of the field whose content is not kept, so that a person learns of it.
+# Headers that point-of-sale systems use, but whose content is not stored. Staff are told so.
 NOT_KEPT = frozenset(
     {
         "accountemail",
@@ -174,12 +185,16 @@ KNOWN = NOT_KEPT.union(*(column.names for form in FORMATS.values() for column in
 
 
 def recognised(headers: Sequence[str], name: str | None) -> tuple[Format, dict[str, int]]:
-    """The format of that name, or else the one that fits best, and where its columns are.
+    """Return the format of a header row, and the index of the column that gives each fact.
 
-    Raises BookError where the headers do not fit.
+    It is the format called `name`, or the one that fits best if `name` is None.
+
+    Raises:
+        BookError: there is no such format, no header is known, a required column is missing, or two
+            columns give the same fact.
     """
     if name is not None and name not in FORMATS:
-        raise BookError(f"There is no format “{name}”: it is one of {', '.join(FORMATS)}.")
+        raise BookError(f"There is no format “{name}”. The formats are {', '.join(FORMATS)}.")
     if not any(normalised(header) in KNOWN for header in headers):
         raise BookError(
             f"The first row has no header that is known: it is “{', '.join(headers)[:60]}”. "
@@ -187,7 +202,8 @@ def recognised(headers: Sequence[str], name: str | None) -> tuple[Format, dict[s
         )
     forms = FORMATS.values() if name is None else [FORMATS[name]]
     fits = [(form, *form.positions(headers)) for form in forms]
-    # Fewest missing, then most understood; TEvo's own before the classic file that extends it.
+    # The best format lacks the fewest columns and then knows the most. TEvo's own format comes
+    # before the classic one, which extends it.
     form, found, twins = min(fits, key=lambda fit: (len(fit[0].missing(fit[1])), -len(fit[1])))
     if missing := form.missing(found):
         needed = f"the columns {', '.join(missing)}" if missing[1:] else f"the column {missing[0]}"

@@ -1,15 +1,15 @@
-"""The lines of a file that should be UTF-8 text, in blocks: memory stays flat, whatever comes."""
+"""Reads the lines of a file that should be UTF-8 text, in blocks, so that memory use is bounded."""
 
 import io
 import re
 from collections.abc import Iterator
 from typing import Protocol
 
-BLOCK = 1 << 18
-LONGEST = 1 << 20  # bytes of a line, characters of a record
+BLOCK = 1 << 18  # bytes
+LONGEST = 1 << 20  # the most bytes of a line, and the most characters of a record
 
 SAVE_AS = "Save it as UTF-8 (in Excel: “CSV UTF-8”) and try again."
-# What people upload for a CSV file, by its first bytes.
+# Other files that people upload instead of a CSV file, by their first bytes.
 OTHER_FILES = {
     b"PK\x03\x04": "an Excel workbook (.xlsx) or a zip file",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook (.xls)",
@@ -21,21 +21,24 @@ OTHER_FILES = {
 
 
 class Readable(Protocol):
-    """What a book is read from: a file, or what reads one."""
+    """What a book is read from, such as a file opened in binary mode."""
 
     def read(self, size: int, /) -> bytes:
-        """At most so many bytes, and none at the end."""
+        """Return at most `size` bytes, and no bytes at the end of the file."""
 
 
 class BookError(Exception):
-    """A file that cannot be read as a book: a sentence on what is wrong, and what to do."""
+    """Raised when a file cannot be read as a book. The text says what is wrong and what to do."""
 
 
 class Lines:
-    """Gives the lines of `stream` with their line ends, LF, CRLF and CR alike.
+    """Iterates over the lines of `stream`, with their line ends, which are LF, CRLF or CR.
 
-    `pending` holds the lines given since its reader last cleared it. Raises BookError for what is
-    not UTF-8, for NUL, and for a line or a record that is too long.
+    `pending` has the lines since the user of the iterator last cleared it, which are the lines of
+    the record that is being read.
+
+    Raises:
+        BookError: the file is not UTF-8, has a NUL byte, or a line or a record is too long.
     """
 
     def __init__(self, stream: Readable) -> None:
@@ -54,14 +57,14 @@ class Lines:
             self._lines_before += line_ends(text)
 
     def _blocks(self) -> Iterator[bytes]:
-        """Blocks of whole lines."""
+        """Return the file in blocks of whole lines."""
         rest = self._stream.read(BLOCK)
         for magic, kind in OTHER_FILES.items():
             if rest.startswith(magic):
                 raise BookError(f"This is {kind}, not a CSV file. {SAVE_AS}")
         rest = rest.removeprefix(b"\xef\xbb\xbf")
         while read := self._stream.read(BLOCK):
-            # A CR at the very end may be half of a CRLF: it waits for the next read.
+            # A CR at the very end may be the first half of a CRLF, so it waits for the next read.
             end = max(rest.rfind(b"\n"), rest.rfind(b"\r", 0, -1)) + 1
             if end:
                 yield rest[:end]
@@ -72,7 +75,7 @@ class Lines:
             yield rest
 
     def _refuse_long_line(self, rest: bytes) -> None:
-        # A block is shorter than the limit, so that only the first line can be over it.
+        # A block is shorter than the limit, so only the first line can exceed it.
         if len(rest) > LONGEST and not re.search(rb"[\r\n]", rest[:LONGEST]):
             raise BookError(
                 f"Line {self._lines_before + 1} is longer than 1 MB. "
@@ -104,13 +107,13 @@ class Lines:
             ) from None
 
     def _where(self, block: bytes, position: int) -> tuple[int, int]:
-        """The line of a position in the block, and the byte in that line, both from 1."""
+        """Return the line of a position in the block, and the byte in that line, both from 1."""
         lines = block[: position + 1].splitlines()
         return self._lines_before + len(lines), len(lines[-1])
 
 
 def open_quote(lines: list[str], delimiter: str) -> int | None:
-    """Which of `lines`, from 0, opens a quote that none of them closes."""
+    """Return the index of the line that opens a quote which no line closes, or None."""
     text = "".join(lines)
     quoted = r' *"[^"]*+(?:""[^"]*+)*+(?:(?P<closed>")|\Z)'
     for cell in re.finditer(rf"{quoted}|[{delimiter}\r\n]|[^{delimiter}\r\n]+", text):
@@ -120,5 +123,5 @@ def open_quote(lines: list[str], delimiter: str) -> int | None:
 
 
 def line_ends(text: str) -> int:
-    """How many lines of `text` are complete, whatever ends them."""
+    """Return how many line ends `text` has, which are LF, CRLF or CR."""
     return text.count("\n") + text.count("\r") - text.count("\r\n")

@@ -1,4 +1,4 @@
-"""Reads a book: the header row at once, the other rows one by one while they are asked for."""
+"""Reads a book: its header row at once, and the other rows while they are iterated."""
 
 import datetime as dt
 from collections.abc import Callable, Iterator
@@ -23,14 +23,14 @@ from inventory.book.formats import KNOWN, Format, normalised, recognised
 from inventory.book.lines import Lines, Readable
 from inventory.book.records import DELIMITERS, Broken, Records
 from inventory.book.rows import Problem, RefusedRow, Row
-from inventory.limits import NOTE_LENGTH
+from inventory.limits import NAME_LENGTH, NOTE_LENGTH, PLACE_LENGTH
 
-# Texts that are read once and looked up afterwards: a book has few events, sections and seats.
+# How many texts are remembered with what they say, since a book repeats events, sections and seats.
 REMEMBERED = 512
 
 
 class Fact(NamedTuple):
-    """How some fields of a row are read, and from which columns."""
+    """Some fields of a row, the columns they are read from, and the function that reads them."""
 
     fields: tuple[str, ...]
     columns: tuple[str, ...]
@@ -38,12 +38,12 @@ class Fact(NamedTuple):
 
 
 def facts(form: Format, today: dt.date) -> list[Fact]:
-    """All fields of a row, in its order."""
+    """Return how all fields of a row are read, in the order of Row."""
     day, start = (
         partial(read, today=today, may_be_empty=form.date_may_be_empty)
         for read in (dates.event_date, dates.event_time)
     )
-    title, place = partial(name, longest=300), partial(name, longest=100)
+    title, place = partial(name, longest=NAME_LENGTH), partial(name, longest=PLACE_LENGTH)
     note = partial(notes, longest=NOTE_LENGTH)
     often = lru_cache(REMEMBERED)
     return [
@@ -68,7 +68,7 @@ def facts(form: Format, today: dt.date) -> list[Fact]:
         Fact(("in_hand_on",), ("in_hand", "in_hand_date"), often(dates.in_hand_on)),
         Fact(("public_notes",), ("public_notes",), note),
         Fact(("internal_notes",), ("internal_notes",), note),
-        # What a file lists is offered, unless it says no.
+        # A listed group is for sale unless the file says otherwise.
         Fact(("on_sale",), ("on_sale",), often(partial(flag, blank=True))),
         Fact(("as_of",), ("as_of",), often(dates.as_of)),
     ]
@@ -80,10 +80,14 @@ def open_book(
     format: str | None = None,  # noqa: A002  the field's word
     today: dt.date | None = None,
 ) -> "Book":
-    """The book in a file, of the format `format`, or of the one that its headers show.
+    """Read the header row of a file and return its book.
 
-    `today` is the day from which an event lies too far ahead; the present one if not given. Raises
-    BookError for a file that cannot be read; what is found later is raised while it is iterated.
+    `format` is the name of the format, or None to recognise it by the headers. `today` is the day
+    from which it is judged whether an event is too far ahead; the default is the present day.
+
+    Raises:
+        BookError: the file cannot be read as a book. Errors in later rows are raised while the book
+            is iterated.
     """
     records = Records(Lines(stream))
     form, columns = recognised(records.headers, format)
@@ -91,12 +95,17 @@ def open_book(
 
 
 class Book:
-    """A broker's book, whose rows can be iterated once, as those of a file.
+    """A broker's book, whose rows can be iterated once.
 
-    `format`: its name. `delimiter`. `headers`: as the file has them. `columns`: what is known, and
-    at which position, from 0. `ignored`: headers that are not known. `not_kept`: headers that are
-    known, but whose content goes nowhere. `fields`: those of a Row that the file has columns for;
-    what is not among them says nothing, and is to be left as it is stored.
+    Attributes:
+        format: the name of its format.
+        delimiter: the character between its cells.
+        headers: the headers as the file has them.
+        columns: the index of the column that gives each fact.
+        ignored: the headers that are not known.
+        not_kept: the headers that are known, but whose content is not stored.
+        fields: the fields of Row that the file has columns for. The file says nothing of the other
+            fields, so their stored values are to be kept.
     """
 
     def __init__(
@@ -118,7 +127,7 @@ class Book:
             for fact in facts(form, today)
         ]
         self._records = records
-        self._lines: dict[str, int] = {}  # where each remote id was read first
+        self._lines: dict[str, int] = {}  # the line in which each remote id was read first
 
     def __iter__(self) -> Iterator[Row | RefusedRow]:
         for line, cells in self._records:
@@ -132,12 +141,15 @@ class Book:
         return normalised(self.headers[position]) in KNOWN
 
     def _picker(self, fact: Fact) -> Callable[[list[str]], Any]:
-        """Takes the cells of a fact. A column that is not there is empty: `_row` puts that last."""
+        """Return a function that picks the cells of a fact.
+
+        For a column that the file lacks it picks the empty cell that `_row` appends.
+        """
         at = [self.columns.get(column, len(self.headers)) for column in fact.columns]
         return itemgetter(*at)
 
     def _row(self, line: int, cells: list[str]) -> Row | RefusedRow | None:
-        """The row, or None where all its cells are empty."""
+        """Read a row. The result is None if all its cells are empty."""
         width = len(self.headers)
         if len(cells) < width or any(map(str.strip, cells[width:])):
             return self._misfit(line, cells)
@@ -157,7 +169,7 @@ class Book:
         own_id = self._readable_id(cells) if problems else values[1]
         if own_id and (first := self._lines.setdefault(own_id, line)) != line:
             header = self.headers[self.columns["remote_id"]]
-            problems.append(Problem(header, own_id, f"stands in line {first} already"))
+            problems.append(Problem(header, own_id, f"is in line {first} already"))
         if not problems:
             return Row(*values)
         del cells[width:]
@@ -166,7 +178,7 @@ class Book:
         return RefusedRow(line, own_id, tuple(cells), tuple(problems))
 
     def _oversized(self, line: int, cells: list[str]) -> RefusedRow:
-        """A row with a cell that is too long to be read: every check of a cell has a bound."""
+        """Refuse a row with a cell that is too long, which bounds the time to check a cell."""
         own_id = None
         if len(cells[self.columns["remote_id"]]) <= LONGEST_CELL:
             own_id = self._readable_id(cells)
@@ -191,7 +203,7 @@ class Book:
         return Problem(self.headers[at], cells[at], bad.expected)
 
     def _misfit(self, line: int, cells: list[str]) -> RefusedRow | None:
-        """A row with another number of cells than the header; a blank one is passed over."""
+        """Refuse a row with more or fewer cells than the header. A blank row gives None."""
         if not any(map(str.strip, cells)):
             return None
         count, divided = len(cells), DELIMITERS[self.delimiter]

@@ -1,4 +1,4 @@
-"""The records of a CSV text: its lines cut into cells."""
+"""Splits the lines of a CSV text into records and their cells."""
 
 import csv
 from collections.abc import Iterator
@@ -7,27 +7,30 @@ from typing import NamedTuple
 from inventory.book.formats import KNOWN, normalised
 from inventory.book.lines import LONGEST, BookError, Lines, open_quote
 
-# Each column of the header is compared with each name that a format knows.
+# The most columns of a header row: each of them is compared with each name that a format knows.
 MOST_COLUMNS = 1000
-# A cell over LONGEST_CELL refuses its row by name. The csv module's own limit, which is one for
-# the whole process, is put where a record is refused anyway, so that it never applies first.
+# A row with a cell longer than LONGEST_CELL is refused with a message. The csv module's own limit,
+# which is global to the process, is set so high that a record is refused before it applies.
 csv.field_size_limit(LONGEST)
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-OTHER_DELIMITERS = "|:~^"  # seen elsewhere, and not taken here
+OTHER_DELIMITERS = "|:~^"  # recognised only to refuse them with a message
 
 
 class Broken(NamedTuple):
-    """A line that cannot be cut into cells: the line, and why."""
+    """A line that cannot be split into cells, and the reason."""
 
     text: str
     why: str
 
 
 class Records:
-    """The header row, and then the other records one by one, each with its first line.
+    """Iterates over the records after the header row, each with the number of its first line.
 
-    Blank lines are passed over. Raises BookError for a file that is cut, or whose quotes run from
-    one row into others: what was swallowed so is lost, and would seem to be gone from the book.
+    Blank lines are skipped.
+
+    Raises:
+        BookError: the file is empty, is cut off, or has a quote that runs into other rows. Those
+            rows would be lost and would seem to have vanished from the book.
     """
 
     def __init__(self, lines: Lines) -> None:
@@ -62,7 +65,7 @@ class Records:
                 return
 
     def _cut_header(self, header: str) -> tuple[list[str], str]:
-        """The headers, by the delimiter that gives most of those that are known."""
+        """Split the header row by the delimiter that gives the most known headers."""
         best: tuple[int, list[str], str] | None = None
         for delimiter in (*DELIMITERS, *OTHER_DELIMITERS):
             try:

@@ -1,4 +1,4 @@
-"""What a book is read into: a row that is right, or one that is refused with all its problems."""
+"""The rows that a book is read into: valid ones, and refused ones with all their problems."""
 
 import datetime as dt
 from decimal import Decimal
@@ -10,9 +10,10 @@ LONGEST_SHOWN = 80
 
 
 class Row(NamedTuple):
-    """A ticket group as the file lists it. What the file has no column for stands at its default.
+    """A ticket group as the file lists it.
 
-    `line` is the first line of the row in the file, from 1; money is in the broker's currency.
+    Fields for which the file has no column have their defaults. `line` is the first line of the row
+    in the file, counted from 1. Amounts of money are in the broker's currency.
     """
 
     line: int
@@ -39,9 +40,10 @@ class Row(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What is wrong in a row: the header as the file has it, the cell, and what it should be.
+    """What is wrong in a row.
 
-    Where the row as a whole is wrong, column and value are empty.
+    `column` is the header as the file has it, `value` is the cell, and `message` completes a
+    sentence that begins with both. If the row as a whole is wrong, `column` and `value` are empty.
     """
 
     column: str
@@ -56,10 +58,10 @@ class Problem(NamedTuple):
 
 
 class RefusedRow(NamedTuple):
-    """A row that is not taken: its cells as they stand in the file, and every problem.
+    """A row that is refused, with its cells and all its problems.
 
-    Only spaces before a cell are gone; a line that could not be cut into cells is one.
-    `remote_id` is None where it could not be read.
+    The cells are as in the file, but without leading spaces. A line that cannot be split into cells
+    is given as one cell. `remote_id` is None if it cannot be read.
     """
 
     line: int

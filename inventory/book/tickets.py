@@ -1,4 +1,4 @@
-"""What a book says of the tickets themselves: seats, split rule, stock type."""
+"""Reads and writes what a book says of the tickets themselves: seats, split rule, stock type."""
 
 import re
 from collections import Counter
@@ -12,11 +12,11 @@ from inventory.seats import NUMBERED, SplitRule
 from inventory.stock_rules import in_order
 
 NO_SEATS = frozenset({"", "*", "n/a"})
-LISTED, FIRST, LAST, COUNT = range(4)  # the arguments of `seats`
+LISTED, FIRST, LAST, COUNT = range(4)  # the indexes of the arguments of `seats`
 SEPARATORS = re.compile(r"[\s,;|]+")
-# One label in quotes, where a quote inside is doubled, and what follows it. The possessive
-# quantifiers never give back what they took: with backtracking a cell full of quotes would take
-# quadratic time, and a single match holds the interpreter's lock until it ends.
+# One label in quotes and what follows it. A quote inside the label is doubled. The quantifiers are
+# possessive, because with backtracking a cell full of quotes would take quadratic time, and a match
+# holds the interpreter's lock until it ends.
 QUOTED = re.compile(r'"((?:[^"]++|"")++)"(?:,|\Z)')
 SPLIT_SEPARATORS = re.compile(r"[\s,;|:]+")
 
@@ -31,15 +31,18 @@ SPLIT_RULES = {
     "nosingles": SplitRule.NEVER_LEAVE_ONE,
     "pairs": SplitRule.PAIRS,
     "custom": SplitRule.CUSTOM,
-    # DEFAULT differs by company, and TEvo's own is not published. Never leaving one is the least
-    # that they share, and the cautious reading: a single left behind is hard to sell.
+    # The meaning of DEFAULT differs by company, and TEvo has not published its own. Never leaving
+    # one is common to all and is cautious, because a single ticket left behind is hard to sell.
     "default": SplitRule.NEVER_LEAVE_ONE,
     "": SplitRule.NEVER_LEAVE_ONE,
 }
 
 
 def letters(text: str) -> str:
-    """A word of an enumeration, however it is spelt: Flash_seats, FLASH SEATS, flash-seats."""
+    """Return the letters and digits of a word in lower case.
+
+    The spellings Flash_seats, FLASH SEATS and flash-seats give the same result.
+    """
     return re.sub(r"[\W_]+", "", text).lower()
 
 
@@ -55,7 +58,13 @@ STOCK_TYPES = {letters(word): kind for kind in StockType for word in (kind.value
 
 
 def seats(listed: str, first: str, last: str, count: str) -> tuple[tuple[str, ...]]:
-    """The seat labels, from a list or else from the first and the last; none without numbers."""
+    """Read the seat labels, from a list or else from the first and the last seat.
+
+    The labels are empty for tickets without seat numbers. `count` is the cell of the quantity.
+
+    Raises:
+        BadCell: a cell is not valid, or the seats do not agree with the quantity.
+    """
     try:
         (wanted,) = quantity(count)
     except BadCell as bad:
@@ -72,15 +81,18 @@ def seats(listed: str, first: str, last: str, count: str) -> tuple[tuple[str, ..
 
 
 def split(kind: str, listed: str) -> tuple[SplitRule, tuple[int, ...]]:
-    """The split rule, and the quantities of a custom one.
+    """Read the split rule, and the quantities of a custom rule.
 
-    A list with no type beside it is a custom rule; with another type, the type decides. Quantities
-    above the group's own are kept: they do no harm, and the group may grow.
+    A list without a type is a custom rule. With a type that is not CUSTOM, the list is ignored.
+    Quantities above the group's own are kept, because the group may grow.
+
+    Raises:
+        BadCell: the type is unknown or not supported, or a custom rule has no valid quantities.
     """
     word, sizes = letters(unpadded(kind)), unpadded(listed)
     if word == "avoidoneandthree":
         raise BadCell(
-            "is a rule that is not kept here, and any other would sell what it forbids: "
+            "is not supported, and any other rule would allow what it forbids: "
             "choose NONE, PAIRS, NEVERLEAVEONE or a CUSTOM list"
         )
     rule = SPLIT_RULES.get(word)
@@ -98,7 +110,11 @@ def split(kind: str, listed: str) -> tuple[SplitRule, tuple[int, ...]]:
 
 
 def stock_type(cell: str) -> tuple[str]:
-    """How the tickets reach the buyer; empty where the file does not say."""
+    """Read how the tickets reach the buyer. The result is empty if the cell is blank.
+
+    Raises:
+        BadCell: there is no such stock type.
+    """
     word = letters(unpadded(cell))
     if word and word not in STOCK_TYPES:
         raise BadCell(f"must be one of {', '.join(StockType.values)}, or empty")
@@ -118,9 +134,9 @@ def _is_label(text: str) -> bool:
 
 
 def _listed(cell: str) -> list[str]:
-    """The labels of a list, from low to high where all are numbers, or numbers behind letters.
+    """Return the labels of a list, sorted by number if all of them end in a number.
 
-    Those in quotes stay as they are.
+    Labels in quotes stay as they are, in their order.
     """
     if exact := _quoted(cell.strip()):
         return exact
@@ -132,7 +148,7 @@ def _listed(cell: str) -> list[str]:
     if len(labels) > MOST_SEATS:
         raise BadCell(f"makes {_seats(len(labels))}, and at most {MOST_SEATS:,} are numbered")
     numbers = [NUMBERED.fullmatch(label) for label in labels]
-    # 7 and 07 are one seat.
+    # 7 and 07 are the same seat.
     keys = [(n[1], int(n[2])) if n else s for s, n in zip(labels, numbers, strict=True)]
     if len(set(keys)) < len(keys):
         times = Counter(keys)
@@ -142,9 +158,9 @@ def _listed(cell: str) -> list[str]:
 
 
 def _quoted(cell: str) -> list[str]:
-    """The labels of a list in quotes; none where it is not one.
+    """Return the labels of a list in quotes, or an empty list if the cell is not such a list.
 
-    Each match begins where the one before it ended, and the first failure ends the search.
+    Each match begins where the last one ended, and the first failure ends the search.
     """
     labels: list[str] = []
     start = 0
@@ -156,7 +172,7 @@ def _quoted(cell: str) -> list[str]:
 
 
 def seat_list(labels: Sequence[str]) -> str:
-    """Seat labels as a cell from which `seats` reads them, in quotes where it must be."""
+    """Return a cell from which `seats` reads these labels, with quotes only if they are needed."""
     plain = ",".join(labels)
     cell = defused(plain)
     try:
@@ -167,12 +183,12 @@ def seat_list(labels: Sequence[str]) -> str:
 
 
 def quoted(labels: Iterable[str]) -> str:
-    """A list that says each label exactly."""
+    """Return a list in quotes, which gives each label exactly."""
     return ",".join('"{}"'.format(label.replace('"', '""')) for label in labels)
 
 
 def ends(labels: Sequence[str]) -> tuple[str, str]:
-    """The first and the last seat, where they say all of them; else nothing."""
+    """Return the first and the last seat if all seats follow from them, or else two empty texts."""
     if not labels:
         return "", ""
     first, last = defused(labels[0]), defused(labels[-1])
@@ -184,7 +200,7 @@ def ends(labels: Sequence[str]) -> tuple[str, str]:
 
 
 def _between(first: str, last: str, wanted: int) -> list[str]:
-    """The labels from first to last: next to each other, or every other one of an odd/even row."""
+    """Return the labels from the first to the last seat: all of them, or every other one."""
     if not _given(first):
         if _given(last):
             raise BadCell("is missing, while the last seat is given", argument=FIRST)

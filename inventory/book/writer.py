@@ -1,4 +1,4 @@
-"""Writes a book: rows as `reader` reads them, in the field's shapes (FIELD sections 2.5 and 6)."""
+"""Writes rows as a book, in the formats that the reader and point-of-sale systems read."""
 
 import csv
 import datetime as dt
@@ -14,7 +14,7 @@ from inventory.book.rows import Row
 from inventory.book.tickets import ends, seat_list
 from inventory.seats import SplitRule
 
-# Rows of a chunk, and texts of seats that are made once and looked up afterwards.
+# How many rows a chunk has, and how many lists of seats are remembered with their cells.
 AT_ONCE = 1000
 REMEMBERED = 4096
 HALF_DAY = 12
@@ -29,7 +29,7 @@ SPLIT_RULES = {
     SplitRule.CUSTOM: "CUSTOM",
 }
 Cell = Callable[[Row], str]
-# What is the broker's own business, and what those who are told only of what is for sale know.
+# Headers that an export for others lacks: the private ones, and one that would always say yes.
 PRIVATE = frozenset({"internal_notes", "cost"})
 NEEDLESS = frozenset({"broadcast"})
 
@@ -63,7 +63,10 @@ def _yes(value: object) -> str:
 
 
 def shapes(today: dt.date) -> dict[str, dict[str, Cell]]:
-    """For each format its headers in the usual order, and how a row says each on that day."""
+    """Return the headers of each format in the usual order, with the function that writes the cell.
+
+    `today` decides whether tickets are in hand.
+    """
     return {
         "tevo": {
             "Event": lambda row: defused(row.event_name),
@@ -86,7 +89,7 @@ def shapes(today: dt.date) -> dict[str, dict[str, Cell]]:
             "event_name": lambda row: defused(row.event_name),
             "venue_name": lambda row: defused(row.venue),
             "event_date": _iso_moment,
-            # Beside a date, midnight would be taken for no time at all.
+            # Beside a date, midnight would be read as no time at all.
             "event_time": lambda row: row.time.isoformat() if row.time else "TBA",
             "quantity": lambda row: str(row.quantity),
             "section": lambda row: defused(row.section),
@@ -115,10 +118,10 @@ def write_book(
     for_others: bool,
     today: dt.date,
 ) -> Iterator[str]:
-    """The text of a book, in chunks of whole lines, the header row first; every cell in quotes.
+    """Return the text of a book in chunks of whole lines, beginning with the header row.
 
-    `format` is one of WRITTEN; `for_others` leaves out what only the broker may know; on `today`
-    tickets are in hand or not yet.
+    Every cell is in quotes. `format` is one of WRITTEN. If `for_others` is true, the columns that
+    only the broker may see are left out. `today` decides whether tickets are in hand.
     """
     shape = shapes(today)[format]
     hidden = PRIVATE | NEEDLESS if for_others else frozenset()

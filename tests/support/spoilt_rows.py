@@ -34,7 +34,7 @@ IN_A_ROW = {
     "remote id with a slash": one("remote_id", "600/100", REMOTE_ID),
     "remote id in other letters": one("remote_id", "№600", REMOTE_ID),
     "remote id twice": Spoilt(
-        {"remote_id": "600100000"}, "remote_id", "stands in line 2 already", at=2
+        {"remote_id": "600100000"}, "remote_id", "is in line 2 already", at=2
     ),
     "rounded remote id": one(
         *("remote_id", "6.001E+08"),
@@ -107,9 +107,7 @@ IN_A_ROW = {
         "PAPERLESS_CARD, FLASH, or empty",
     ),
     "in hand or not": one("in_hand", "soon", "must be Y or N"),
-    "not in hand, and never": one(
-        "in_hand", "N", "is N, so that an in-hand date is needed", due=""
-    ),
+    "not in hand, and never": one("in_hand", "N", "is N, so an in-hand date is needed", due=""),
     "in-hand date in words": one("due", "soon", DATE),
     "long notes": one("notes", "n" * 1001, LONG.format(1000, 1001)),
 }
