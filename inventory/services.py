@@ -1,4 +1,7 @@
-"""What staff can do: add brokers, and reprice, split, and put ticket groups on or off sale."""
+"""What staff can do: add brokers, and reprice, split, and put ticket groups on or off sale.
+
+The functions that change a ticket group can also raise `transactions.DATABASE_UNAVAILABLE`.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

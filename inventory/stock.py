@@ -63,7 +63,7 @@ def require_place(
     if claims and not stays:
         names = ", ".join(map(str, claims[:3]))
         raise Contradiction(
-            f"The event, section or row would change under the claim {names}, which is for "
+            f"Event, section or row would change under the claim {names}, which is for "
             f"{group.event}, section {group.section}, row {group.row}. Release or void the claim "
             "first, or leave the group where it is."
         )

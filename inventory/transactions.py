@@ -71,7 +71,7 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
     Raises:
         OutcomeUnknown: COMMIT failed, and it is unknown whether it took effect or is replicated.
         OperationalError: the lock could not be had in time, no time was left to commit, or the
-            database failed before COMMIT. Nothing has changed.
+            transaction failed for another reason and was rolled back. Nothing has changed.
         InterfaceError: the connection is closed. Nothing has changed.
     """
     committing = False

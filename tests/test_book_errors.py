@@ -136,7 +136,7 @@ NOT_CLOSED = "is not closed. Close it, or get the file again if it was cut on it
         (
             HEADER + with_notes(b'"Aisle') + LINE * 2 + with_notes(b'"Limited view"'),
             (
-                "The row that begins in line 2 runs on to line 5, where a quote stands in the "
+                "The row that begins in line 2 continues to line 5, which has a quote in the "
                 "middle of a cell. Close the quote, or write two for one that is meant."
             ),
         ),

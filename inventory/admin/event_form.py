@@ -46,6 +46,11 @@ class EventForm(ChangedAsSeen):
         return unseen - {"broker", *NAMED}
 
     def clean_date(self) -> date | None:
+        """Return the date, or None if it is to be announced.
+
+        Raises:
+            ValidationError: the date is too early or too far ahead.
+        """
         # In some time zones the first and the last day of the calendar fall outside of it, and
         # Python cannot read the moment that the database computes for them.
         day: date | None = self.cleaned_data["date"]

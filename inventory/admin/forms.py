@@ -56,6 +56,11 @@ class SeatsField(forms.CharField):
         return seat_text.written(value) if isinstance(value, list) else value
 
     def to_python(self, value: Any) -> Any:
+        """Return the seat labels that a text names.
+
+        Raises:
+            ValidationError: the text cannot be read as seats.
+        """
         try:
             return seat_text.read(super().to_python(value) or "")
         except ValueError as error:

@@ -69,6 +69,11 @@ class OwnRowsAdmin(ModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        """Show the list, with the plural name of the model as its title.
+
+        Raises:
+            BadRequest: a chosen row or the value of a filter cannot be one.
+        """
         if not all(map(is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             raise BadRequest("The chosen values are not rows.")
         title = capfirst(str(self.opts.verbose_name_plural))

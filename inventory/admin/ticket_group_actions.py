@@ -58,9 +58,7 @@ class GroupActions(OwnRowsAdmin):
             Refusal: the group is on sale already.
         """
         if not services.put_on_sale(group.pk, on_sale=True).listed:
-            return (
-                "On sale, but your latest book does not have it. It is for sale once a book does."
-            )
+            return "On sale, but not in your latest book. It is for sale once a book has it."
         return "On sale."
 
     @asked_first(

@@ -31,6 +31,11 @@ class SavedInTimeAdmin(EditableAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        """Show the form, or save it in a transaction with a time limit.
+
+        If a lock cannot be had in time, the form is shown again as it was filled in.
+        """
+
         def view() -> HttpResponse:
             answer: HttpResponse = super(SavedInTimeAdmin, self).changeform_view(
                 request, object_id, form_url, extra_context
@@ -68,4 +73,9 @@ class Busy(BaseForm):
     """A mixin for a form that refuses to be saved and says why."""
 
     def clean(self) -> dict[str, Any]:
+        """Refuse the form.
+
+        Raises:
+            ValidationError: always, with the reason.
+        """
         raise ValidationError(NOT_SAVED)

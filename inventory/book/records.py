@@ -115,7 +115,7 @@ class Records:
         if len(self._pending) > 1:
             last = line + len(self._pending) - 1
             raise BookError(
-                f"The row that begins in line {line} runs on to line {last}, where a quote stands "
+                f"The row that begins in line {line} continues to line {last}, which has a quote "
                 "in the middle of a cell. Close the quote, or write two for one that is meant."
             )
         text = self._pending[0].rstrip("\r\n")

@@ -121,7 +121,7 @@ class Migration(migrations.Migration):
                     "time_zone",
                     models.CharField(
                         default="America/New_York",
-                        help_text="The time zone of new events. A file's dates and times are read in it.",
+                        help_text="The time zone of new events. Each event can have another one.",
                         max_length=64,
                     ),
                 ),

@@ -42,7 +42,7 @@ class Broker(models.Model):
     time_zone = models.CharField(
         max_length=64,
         default="America/New_York",
-        help_text="The time zone of new events. A file's dates and times are read in it.",
+        help_text="The time zone of new events. Each event can have another one.",
     )
 
     class Meta:
@@ -71,4 +71,9 @@ class Broker(models.Model):
         return self.name
 
     def clean(self) -> None:
+        """Check the time zone, which a database constraint cannot do.
+
+        Raises:
+            ValidationError: PostgreSQL does not know the time zone.
+        """
         require_time_zone(self.time_zone)

@@ -82,6 +82,11 @@ class Event(models.Model):
         return f"{self.name}, {self.when}"
 
     def clean(self) -> None:
+        """Check the time zone, which a database constraint cannot do.
+
+        Raises:
+            ValidationError: PostgreSQL does not know the time zone.
+        """
         require_time_zone(self.time_zone)
 
     @property

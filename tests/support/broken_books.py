@@ -171,7 +171,7 @@ WHOLE: dict[str, tuple[Callable[[Sample], bytes], str]] = {
     ),
     "quote that is not closed": (
         lambda book: book.with_line(lambda line: b'"' + line.replace(b'"', b""), at=4),
-        "^The quote that opens in line 5 is not closed|^The row that begins in line 5 runs on",
+        "^The quote that opens in line 5 is not closed|^The row that begins in line 5 continues",
     ),
     "header with a quote that is not closed": (
         lambda book: book.with_line(lambda line: b'"' + line.replace(b'"', b""), at=0),
