@@ -1,4 +1,4 @@
-"""Which tickets of a locked group a new hold gets, and which overdue holds make room for it."""
+"""Chooses the tickets of a locked group for a new hold, and the overdue holds to expire for it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -13,22 +13,26 @@ from inventory.models import TicketGroup
 
 
 class Request(NamedTuple):
-    """How many tickets are wanted, and which of them may go."""
+    """How many tickets are wanted, and the conditions on which they may be taken."""
 
     quantity: int
     conditions: make_room.Conditions
 
 
 def by_rule(group: TicketGroup, quantity: int) -> Request:
-    """As a marketplace may have them: together, and as the split rule of the group allows."""
+    """Return the request of a marketplace, which the split rule of the group binds."""
     rule = seats.SplitRule(group.split_rule)
     return Request(quantity, make_room.Conditions(rule, frozenset(group.split_quantities)))
 
 
 def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> Request:
-    """As staff may have them: the seats that they name, or any together; no split rule binds them.
+    """Return the request of staff, whom no split rule binds.
 
-    Raises InsufficientTickets at once where the group cannot have such seats together.
+    `labels` are the seats that staff chose. Without them, any `quantity` seats next to each other
+    will do.
+
+    Raises:
+        InsufficientTickets: the group has no such seat, or the seats are not next to each other.
     """
     if not labels:
         return Request(quantity, make_room.Conditions(seats.SplitRule.ANY))
@@ -40,7 +44,7 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> R
     positions = seats.find(group.seats, wanted)
     if positions is None:
         raise InsufficientTickets(
-            f"Seats {', '.join(wanted)} do not stand together: take each part by itself."
+            f"Seats {', '.join(wanted)} do not stand together: ask for each part separately."
         )
     return Request(len(wanted), make_room.Conditions(seats.SplitRule.ANY, places=positions))
 
@@ -52,13 +56,18 @@ def with_room(
 
     `situation` is what the call has read of the locked group. Returns the positions to hold, or
     None where tickets have no seat numbers, and the holds to expire. The call succeeds if there is
-    any set of overdue holds whose expiry lets it succeed. The longest overdue holds are expired
-    first, and no hold is expired that the call does not need.
+    any set of overdue holds whose expiry lets it succeed. The holds that are overdue for longest
+    are expired first, and only those that the call needs.
 
-    Raises InsufficientTickets or SplitNotAllowed as if all overdue holds were expired. The former
-    has `may_free_at`: the time from which the same call could succeed because other holds have run
-    out, or None if there is none. The latter has `allowed_quantities`: the 100 smallest of those
-    that would succeed now, if need be with overdue holds expired.
+    Both refusals describe the group as if all its overdue holds were expired.
+
+    Raises:
+        InsufficientTickets: too few tickets are free, or too few next to each other. Its member
+            `may_free_at` is the time from which the same call could succeed because other holds
+            have run out, or None if there is no such time.
+        SplitNotAllowed: the split rule forbids the quantity. Its member `allowed_quantities` has
+            the 100 smallest quantities that would succeed now, if need be with overdue holds
+            expired.
     """
     rows = seats.rows(group.seats, stride=group.stride)
     positions = _choice(group, request, rows, situation.claimed, group.free)
@@ -96,14 +105,17 @@ def _choice(
     claimed: Sequence[range],
     free: int,
 ) -> range | None:
-    """The positions for a request where these are claimed, or None where it must be refused."""
+    """Return the positions for a request, or None where the request must be refused.
+
+    `claimed` are the positions that are taken, and `free` is the number of free tickets.
+    """
     quantity, (rule, custom, places) = request
     if not seats.allows(rule, quantity, free=free, custom=custom):
         return None
     if places:
         return None if seats.overlap(places, claimed) else places
     runs = seats.free_runs(rows, claimed) if group.seats else [range(free)]
-    neat = seats.SplitRule(group.split_rule)  # a preference, even where the rule does not bind
+    neat = seats.SplitRule(group.split_rule)  # a preference where the rule does not bind
     return seats.choose(runs, quantity, rule=neat, custom=group.split_quantities)
 
 
@@ -116,7 +128,7 @@ def _refusal(
     may_free_at: datetime | None,
     now: datetime,
 ) -> Refusal:
-    """Why a request is refused, as if all overdue holds were expired."""
+    """Return the refusal of a request, as if all overdue holds were expired."""
     quantity, (rule, custom, places) = request
     overdue = [held for held in waiting.held if held.expires_at <= now]
     later = [held.positions for held in waiting.held if held.expires_at > now]
@@ -136,7 +148,7 @@ def _refusal(
         listed = list(islice(allowed, make_room.MOST_LISTED + 1))
         cut = {"allowed_quantities_cut": True} if len(listed) > make_room.MOST_LISTED else {}
         return SplitNotAllowed(
-            f"The split rule does not let {quantity} of {available} free tickets go.",
+            f"The split rule does not allow {quantity} of {available} free tickets to be taken.",
             allowed_quantities=listed[: make_room.MOST_LISTED],
             **cut,
         )
@@ -148,7 +160,7 @@ def _refusal(
 
 
 def _while_for_sale(time: datetime | None, past_at: datetime | None) -> datetime | None:
-    """The time in whole seconds, not earlier than it is; None where the event is past by then."""
+    """Round a time up to a whole second. Returns None where the event is past by then."""
     if time is None:
         return None
     whole = time.replace(microsecond=0)

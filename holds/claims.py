@@ -1,7 +1,7 @@
-"""Every statement that reads claims under the lock or writes them. Only services call these.
+"""All statements that read claims under the lock, or write claims. Only services use them.
 
-By hand, since they are the hot path: a call is one statement to lock, one to look, and its writes
-sent together.
+They are written in SQL because they are the hot path: a call sends one statement to lock, one to
+read, and then all its writes together.
 """
 
 from collections.abc import Callable
@@ -24,11 +24,13 @@ T = TypeVar("T")
 
 
 class Situation(NamedTuple):
-    """What a call sees once it has the lock.
+    """What a call reads once it has the lock.
 
-    `claimed` are the positions that live holds of the group have, overdue ones included;
-    `excepted` says whether an exception of this global id is open, and `sold_by_staff` whether
-    staff have sold tickets by hand under the order id that the call names.
+    `now` is the database's clock, `hold` is the hold of the call's global id if there is one, and
+    `past` says whether the event of the group is past. `hold_lifetime` is in seconds. `claimed`
+    has the positions that live holds of the group claim, overdue holds included. `excepted` says
+    whether an exception of this global id is open. `sold_by_staff` says whether staff have sold
+    tickets under the order id that the call names.
     """
 
     now: datetime
@@ -42,7 +44,7 @@ class Situation(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """Until when tickets are held, at what price each, and what staff wrote down beside."""
+    """The terms of a hold: when it expires, the price of one ticket, and what staff noted."""
 
     expires_at: datetime
     unit_price: Decimal
@@ -51,14 +53,14 @@ class Terms(NamedTuple):
 
 
 class ClaimMoved(Exception):
-    """The hold appeared after its group was to be locked: the call must look again."""
+    """The hold appeared after the call looked for its group. The call must start again."""
 
 
 def retry_once_if_outraced(call: Callable[P, T]) -> Callable[P, T]:
-    """Run a service again when another call with the same global id won the race to its first row.
+    """Run a service once more where another call with the same global id has won the race.
 
-    Two calls for one global id do not always meet at a group's lock: the unique constraint
-    decides, and what it let in is then found and judged.
+    Two calls with one global id do not always wait for the same group's lock. The unique constraint
+    then decides which hold is stored, and the second run of the other call finds that hold.
     """
 
     @wraps(call)
@@ -76,7 +78,7 @@ def retry_once_if_outraced(call: Callable[P, T]) -> Callable[P, T]:
 
 
 def locked_group(*, broker_id: int, global_id: str) -> AbstractContextManager[TicketGroup | None]:
-    """Lock the ticket group of a hold. A hold never moves to another group."""
+    """Lock the ticket group of a hold, which never changes. Gives None where there is none."""
     group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked_by_query(
         "SELECT group_id FROM holds_hold WHERE broker_id = %s AND global_id = %s",
         broker_id,
@@ -88,12 +90,13 @@ def locked_group(*, broker_id: int, global_id: str) -> AbstractContextManager[Ti
 def read_situation(
     *, broker_id: int, global_id: str, group: TicketGroup | None, order_id: str | None = None
 ) -> Situation:
-    """The clock, the hold of that global id, and the claimed positions of the locked group.
+    """Read all that a call must know before it decides, after its group is locked.
 
-    In a statement of its own after the lock: the locking statement's snapshot and clock are as old
-    as its wait. The claims of a group without seat numbers are not read: they have no positions,
-    and there may be many thousands of them. The two live states are asked for one by one, or
-    PostgreSQL before 17 can choose to read the whole history of the group by its index.
+    This is a statement of its own, because the snapshot and the clock of the locking statement are
+    from before its wait for the lock. The claims of a group without seat numbers are not read: they
+    have no positions, and there may be many thousands of them. The two live states are queried
+    separately, because PostgreSQL before 17 may otherwise read the whole history of the group from
+    its index.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -134,10 +137,10 @@ def read_situation(
 
 
 class Waiting(NamedTuple):
-    """The holds of a locked group that are not invoiced, the earliest to expire first.
+    """The held holds of a locked group, ordered by the time at which they expire.
 
-    `overdue` is how many tickets those have that are past their time, and `past_at` is when the
-    event is past, or None.
+    `overdue` is the number of tickets of overdue holds. `past_at` is the time from which the event
+    is past, or None.
     """
 
     held: list[Held]
@@ -160,10 +163,11 @@ _FIRST_OF_EACH_SIZE = f"""
 def waiting(group: TicketGroup, *, quantity: int, exact: bool, now: datetime) -> Waiting:
     """Read the held holds of a locked group that can matter to a call for `quantity` tickets.
 
-    Of numbered seats these are all. In general admission any ticket will do, so that the first
-    holds to expire are enough: as many as tickets are wanted, and two more, where one must not be
-    left. Where just an `exact` number of tickets may be freed, that many of each size are read. A
-    refusal that lists allowed quantities needs as many as it lists.
+    Where seats are numbered, all held holds are read. In general admission any ticket will do, so
+    it is enough to read the holds that expire first: as many as there are tickets wanted, and two
+    more for a split rule under which one ticket must not be left. Where an `exact` number of
+    tickets must become free, that many holds of each size are read. A refusal that lists allowed
+    quantities needs at least as many holds as it lists quantities.
     """
     listed = MOST_LISTED + 2
     most = max(min(quantity, group.quantity) + 2, listed)
@@ -195,7 +199,7 @@ def waiting(group: TicketGroup, *, quantity: int, exact: bool, now: datetime) ->
 
 
 def clock() -> datetime:
-    """The database's clock, read in a statement of its own."""
+    """Return the time of the database's clock, read in a statement of its own."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
@@ -212,9 +216,13 @@ def claim(
     caller: Caller,
     terms: Terms | None = None,
 ) -> Hold:
-    """Hold tickets of a locked group, on the broker's usual `terms` unless staff give others.
+    """Hold tickets of a locked group, and return the hold.
 
-    Raises IntegrityError where the database says no.
+    `positions` are those of the seats; None where tickets have no seat numbers. The broker's usual
+    terms apply where no `terms` are given.
+
+    Raises:
+        IntegrityError: a constraint of the database forbids the hold.
     """
     terms = terms or Terms(situation.now + timedelta(seconds=situation.hold_lifetime), group.price)
     hold = Hold(
@@ -243,7 +251,7 @@ def claim(
 
 
 def record_early_release(*, broker_id: int, global_id: str, situation: Situation) -> Hold:
-    """Store a tombstone: the id is released before its hold has come."""
+    """Store and return a tombstone, which says that an id was released before its hold came."""
     hold = Hold(
         broker_id=broker_id,
         global_id=global_id,
@@ -258,7 +266,7 @@ def record_early_release(*, broker_id: int, global_id: str, situation: Situation
 
 
 def change(hold: Hold, effect: Effect, *, now: datetime, caller: Caller) -> None:
-    """Move a hold of a locked group on, and the group's counters with it."""
+    """Change the state of a hold of a locked group, and the counters of the group with it."""
     hold.state = _STATE_AFTER[effect]
     if hold.state != State.INVOICED:
         hold.positions = None
@@ -273,7 +281,7 @@ def change(hold: Hold, effect: Effect, *, now: datetime, caller: Caller) -> None
 
 
 def reseat(hold: Hold, group: TicketGroup, positions: range | None) -> None:
-    """Give a hold that has expired these positions of its locked group, in memory."""
+    """Set the positions and seats of an expired hold, without saving the hold."""
     for name, value in _seated(group, positions).items():
         setattr(hold, name, value)
 

@@ -1,4 +1,4 @@
-"""A broker's book on the way out: what there is, or what is really for sale now."""
+"""Exports a broker's book as a file: either the whole inventory, or what is for sale now."""
 
 import datetime as dt
 from collections.abc import Generator
@@ -14,12 +14,12 @@ from inventory.models import Broker, TicketGroup
 
 # Rows fetched at once.
 _AT_ONCE = 1000
-# A reader who stalls keeps a snapshot open, and old rows with it: so long at most.
+# A client that stops reading keeps a snapshot open, and old rows with it, for this long at most.
 _LIMITS = (
     "SELECT set_config('idle_in_transaction_session_timeout', '60s', true),"
     " set_config('statement_timeout', '60s', true)"
 )
-# The fields of a row, in its order, and where its seats are in it.
+# The fields of a Row in their order, and the position of the seats among them.
 _FIELDS = """
     0, g.remote_id, e.name, e.venue, e.date, e.time, {quantity}, g.section, g.row, {seats},
     g.split_rule, g.split_quantities, g.price, g.cost, g.face_value, g.stock_type, g.in_hand_on,
@@ -27,8 +27,8 @@ _FIELDS = """
 """
 _SEATS = 9
 _ALL = _FIELDS.format(quantity="g.quantity", seats="g.seats")
-# What a hold or a sale claims is deducted, an overdue hold's too: its invoice may yet come. Seats
-# and counters are of one moment, since it is one statement.
+# What holds and sales claim is deducted. Overdue holds count too, because their invoices may still
+# come. Seats and counters are of the same moment, because one statement reads both.
 _FREE = _FIELDS.format(
     quantity="g.quantity - g.held - g.sold",
     seats="""CASE WHEN c.taken IS NULL THEN g.seats ELSE ARRAY(
@@ -40,15 +40,16 @@ _FREE = _FIELDS.format(
 class Export:
     """A broker's book as a CSV file of a format.
 
-    Each row says as of when it is, so that whoever imports the file knows which claims came later.
-    The one statement that reads all rows reads the database's clock first, as soon as it has its
-    snapshot: a claim that is being committed in just that instant is the only one that the moment
-    can be wrong about, and an import asks before it frees tickets on account of that.
+    Each row has the moment at which it was read, so that an import of the file can tell which
+    claims came later. One statement reads all rows, and it reads the database's clock first, as
+    soon as it has its snapshot. The moment can be wrong only about a claim that is committed in
+    that very instant. An import asks for confirmation before it frees tickets because of such a
+    claim.
 
-    Without `available` it has all that the broker lists, whatever is claimed; with it what can be
-    bought now: free tickets that are on sale, for events that are not past, and nothing that only
-    the broker may know. On `today` tickets are in hand or not yet. `groups` and `tickets` count
-    what it has given so far.
+    Without `available` the file has everything that the broker lists, claimed tickets included.
+    With it, the file has what can be bought now: free tickets that are on sale, for events that are
+    not past, and nothing that only the broker may know. `today` is the date that decides whether
+    tickets are in hand. `groups` and `tickets` count what has been written so far.
     """
 
     def __init__(
@@ -67,15 +68,18 @@ class Export:
 
     @property
     def file_name(self) -> str:
-        """Such as demo-tickets-available-2026-11-23.csv, with the format where it is another."""
+        """The name of the file, such as demo-tickets-available-2026-11-23.csv.
+
+        The name has the format as well where that is not the usual one.
+        """
         which = "available" if self.available else "all"
         form = "" if self.format == WRITTEN[0] else f"{self.format}-"
         return f"{slugify(self.broker.name) or 'book'}-{which}-{form}{self.today}.csv"
 
     def __iter__(self) -> Generator[str]:
-        """The text in chunks, all of one moment, in a transaction of its own.
+        """Yield the text of the file in chunks, in a transaction of its own.
 
-        The transaction ends with the iteration, also where that is given up.
+        The transaction ends with the iteration, even if the iteration is abandoned.
         """
         with transaction.atomic(durable=True), closing(self._rows()) as rows:
             yield from write_book(
@@ -84,7 +88,7 @@ class Export:
 
     def _rows(self) -> Generator[Row]:
         statement, parameters = self._statement()
-        # A cursor on the server keeps memory flat, and lives no longer than the transaction.
+        # A server-side cursor keeps memory flat, and is closed with the transaction.
         with connection.cursor() as limits, connection.chunked_cursor() as cursor:
             limits.execute(_LIMITS)
             cursor.execute(statement, parameters)

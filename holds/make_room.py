@@ -1,8 +1,8 @@
-"""Which held tickets a hold would have to take over: pure functions on integers.
+"""Finds the holds that must be freed so that a new hold can succeed: pure functions on integers.
 
-Some sets of holds, freed, let a hold of a quantity succeed, and others do not: a split rule that
-looks at what is free can forbid a quantity because too much is free. Every search here is exact: it
-finds a set if there is one. Its bounds are those of a book: 1,000 numbered seats, 100,000 tickets.
+Not every set of holds helps: a split rule can forbid a quantity because too many tickets are free.
+Every search here is exact, which means that it finds a set if there is one. The searches are
+bounded by the size of a ticket group, which has at most 1,000 numbered seats or 100,000 tickets.
 """
 
 from bisect import bisect_left, bisect_right
@@ -19,7 +19,7 @@ MOST_LISTED = 100
 
 
 class Held(NamedTuple):
-    """A hold that has not been invoiced; `positions` are empty where tickets have no numbers."""
+    """A hold that has not been invoiced. Its `positions` are empty in general admission."""
 
     id: int
     quantity: int
@@ -28,11 +28,11 @@ class Held(NamedTuple):
 
 
 class Stock(NamedTuple):
-    """The tickets of a group as a hold finds them.
+    """The tickets of a group when a new hold is asked for.
 
-    `free` is how many tickets nobody has claimed. `held` are the holds that might be freed, those
-    first that are to go first. `rows` are the runs of all seats, whatever of them is claimed, and
-    `fixed` the claimed positions that stay claimed. Both are empty in general admission.
+    `free` is the number of tickets that nobody has claimed. `held` are the holds that might be
+    freed, in the order in which they are to be freed. `rows` are the runs of all seats, claimed or
+    not, and `fixed` are the positions that stay claimed. Both are empty in general admission.
     """
 
     free: int
@@ -42,7 +42,10 @@ class Stock(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """Which tickets may go: as the split rule says or, where staff name seats, just `places`."""
+    """Which tickets may be taken: those that the split rule allows, or the `places` staff chose.
+
+    `custom` are the quantities that a custom split rule allows.
+    """
 
     rule: SplitRule
     custom: frozenset[int] = frozenset()
@@ -50,10 +53,11 @@ class Conditions(NamedTuple):
 
 
 def to_free(stock: Stock, quantity: int, conditions: Conditions) -> list[int] | None:
-    """Which holds to free so that `quantity` tickets can go; None where freeing does not help.
+    """Return which holds to free so that `quantity` tickets can be taken.
 
-    The result is a list of indexes of `stock.held`. Its highest index is as low as can be, so that
-    the first of the held ones go first, and no part of the list would do without the rest of it.
+    The result is a list of indexes of `stock.held`, or None where freeing holds does not help. The
+    highest index is as low as possible, so that holds are freed in their order. No hold of the list
+    could be left out.
     """
     if conditions.rule == SplitRule.PAIRS and quantity % 2:
         return None
@@ -71,18 +75,19 @@ def to_free(stock: Stock, quantity: int, conditions: Conditions) -> list[int] | 
 
 
 def allowed(stock: Stock, available: int, conditions: Conditions) -> Iterator[int]:
-    """The quantities that could go if any of the held ones were freed, from the smallest on.
+    """Yield the quantities that could be taken if any of the holds were freed, in ascending order.
 
-    `available` is how many tickets would be free if all of them were. Each quantity is looked for
-    when it is asked for. In general admission `stock.held` need not be complete: no more holds of
-    a size matter, or of any size unless the rule is all together, than quantities are asked for.
+    `available` is the number of tickets that would be free if all holds were freed. Quantities are
+    computed lazily. In general admission `stock.held` need not be complete: to find n quantities,
+    the first n holds of each size are enough if the split rule is "none", and the first n holds of
+    any size otherwise.
     """
     runs = free_runs(stock.rows, stock.fixed) if stock.rows else [range(available)]
     match conditions.rule:
         case SplitRule.NONE:
             return _bits(_whole(stock, runs) if stock.rows else _sums(stock))
         case SplitRule.NEVER_LEAVE_ONE:
-            # All the others leave more than one where everything is freed.
+            # Every other quantity leaves more than one ticket if all holds are freed.
             return (
                 size
                 for size in range(1, max(map(len, runs), default=0) + 1)
@@ -92,7 +97,7 @@ def allowed(stock: Stock, available: int, conditions: Conditions) -> Iterator[in
 
 
 def _enough(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Indexes of sizes that make `need` or more; none of them could be left out."""
+    """Return indexes of sizes whose sum is at least `need`, none of which could be left out."""
     count, total = 0, 0
     while total < need:
         if count == len(sizes):
@@ -109,7 +114,10 @@ def _enough(sizes: Sequence[int], need: int) -> list[int] | None:
 
 
 def _but_one_more(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Indexes of sizes that make `need` or more, but not one more than that: it would be left."""
+    """Return indexes of sizes whose sum is at least `need`, but not `need + 1`.
+
+    A sum of `need + 1` would leave a single ticket.
+    """
     total, single, count = 0, False, 0
     while total < need or (total == need + 1 and not single):
         if count == len(sizes):
@@ -120,17 +128,17 @@ def _but_one_more(sizes: Sequence[int], need: int) -> list[int] | None:
     chosen = _enough(sizes[:count], need) or []
     if sum(sizes[index] for index in chosen) != need + 1:
         return chosen
-    # Then two more, or just as many: nothing less than the former but the latter would do.
+    # Then the sum must be at least need + 2, or exactly need. The latter frees fewer tickets.
     chosen = _enough(sizes[:count], need + 2) or list(range(count))
     exact = _exactly([sizes[index] for index in chosen], need)
     return chosen if exact is None else [chosen[index] for index in exact]
 
 
 def _shortest_exactly(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Indexes of sizes that make just `need`, from the shortest beginning of them that can.
+    """Return indexes of sizes whose sum is exactly `need`, from the shortest prefix that has them.
 
-    That is seldom much longer than the shortest one whose sum is large enough, so the search
-    begins there, in steps that double.
+    That prefix is seldom much longer than the shortest one whose sum is large enough. The search
+    therefore begins there, and doubles its steps.
     """
     if _exactly(sizes, need) is None:
         return None
@@ -147,10 +155,11 @@ def _shortest_exactly(sizes: Sequence[int], need: int) -> list[int] | None:
 
 
 def _exactly(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Indexes of sizes that make just `need`, the first of each size; or None.
+    """Return indexes of sizes whose sum is exactly `need`, or None where there are none.
 
-    A sum of subsets, with a bit for each sum. Equal sizes are bundled, so that there are few steps
-    even for very many of them: sizes that make 100,000 together have less than 1,000 bundles.
+    Of each size, the first ones are taken. This is the subset-sum problem, solved with a bit for
+    each possible sum. Equal sizes are bundled to keep the number of steps small: sizes whose sum is
+    100,000 have less than 1,000 bundles.
     """
     if need < 0:
         return None
@@ -174,7 +183,7 @@ def _exactly(sizes: Sequence[int], need: int) -> list[int] | None:
 
 
 def _bundles(sizes: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Each size with how many of it are taken at once: 1, 2, 4 and so on, and what is left."""
+    """Yield each size with the number of its bundles' members: 1, 2, 4 and so on, and the rest."""
     for size, count in Counter(sizes).items():
         times, left = 1, count
         while left:
@@ -185,10 +194,11 @@ def _bundles(sizes: Iterable[int]) -> Iterator[tuple[int, int]]:
 
 
 def _of_seats(stock: Stock, quantity: int, conditions: Conditions) -> list[int] | None:
-    """The same for numbered seats: whoever has one of `quantity` seats together must go.
+    """Return which holds to free so that `quantity` seats next to each other can be taken.
 
-    Each place where they could be is looked at. Of those whose last hold comes first, the one is
-    taken that needs fewest.
+    Every hold that has one of these seats must be freed. Of all places where the seats could be,
+    the one is chosen whose last hold comes first in `stock.held`. Where several places are equal in
+    this, the one that frees the fewest holds is chosen.
     """
     never = len(stock.held)  # the index of a claim that stays
     claims = [(held.positions, index) for index, held in enumerate(stock.held)]
@@ -214,7 +224,7 @@ def _of_seats(stock: Stock, quantity: int, conditions: Conditions) -> list[int] 
             )
             if other == never:
                 continue
-            going = [*going, other]  # then two or more are left
+            going = [*going, other]  # so that two or more tickets are left
             last = max(last, other)
         cost = last, len(going), start
         if best is None or cost < best:
@@ -231,13 +241,13 @@ def _starts(rows: Sequence[range], quantity: int, places: range | None) -> Itera
 
 
 def _first_other(going: Sequence[int], count: int) -> int:
-    """The lowest index that is not among those, or `count` where all of them are."""
+    """Return the lowest index below `count` that is not in `going`, or `count` if there is none."""
     gone = set(going)
     return next((index for index in range(count) if index not in gone), count)
 
 
 def _sums(stock: Stock) -> int:
-    """Every number of tickets that can be free, as bits: with no seats, one sum for each subset."""
+    """Return every number of tickets that can become free in general admission, as a bit set."""
     sums = 1 << stock.free
     for size, times in _bundles(held.quantity for held in stock.held):
         sums |= sums << size * times
@@ -245,13 +255,14 @@ def _sums(stock: Stock) -> int:
 
 
 def _whole(stock: Stock, runs: Sequence[range]) -> int:
-    """Every number of seats that can be all that is free, and together, as bits.
+    """Return every number of adjacent seats that can be all the free seats there are, as a bit set.
 
-    They are between two edges: of holds, or of what is free already, all of which is in between.
+    Such seats lie between two edges of holds or of free runs. All seats that are free already must
+    lie between these edges as well.
     """
     heads = {row.start for row in stock.rows}
     blocks = [held.positions for held in stock.held]
-    torn = [block for block in blocks if not heads.isdisjoint(block[1:])]  # it lies in two rows
+    torn = [block for block in blocks if not heads.isdisjoint(block[1:])]  # holds across two rows
     edges = sorted({edge for block in blocks for edge in (block.start, block.stop)})
     free = free_runs(runs, blocks)
     sizes = 0
@@ -270,7 +281,7 @@ def _whole(stock: Stock, runs: Sequence[range]) -> int:
 
 
 def _bits(number: int) -> Iterator[int]:
-    """The positive numbers whose bits are set, from the lowest on."""
+    """Yield the positive numbers whose bits are set, in ascending order."""
     left = number & ~1
     while left:
         lowest = left & -left

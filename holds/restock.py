@@ -11,14 +11,14 @@ from inventory import seats
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
 from inventory.stock_rules import Claim, restocked
 
-# Further than any position: where claims wait while their places change, so that no two of them
-# ever overlap on the way.
+# Claims are moved this far away while their positions change, which is further than any position.
+# So no two of them ever overlap in between.
 _ASIDE = 1_000_000_000
 _MADE_LIVE = (Effect.HELD, Effect.INVOICED_LATE)
 
 
 def claims_of(group_ids: Sequence[int]) -> dict[int, list[Claim]]:
-    """The live claims of ticket groups, by group."""
+    """Return the live claims of ticket groups, by the id of the group."""
     found: dict[int, list[Claim]] = {}
     live = Hold.objects.live().filter(group_id__in=group_ids).order_by("id")
     columns = ("group_id", "global_id", "quantity", "seats", "customer")
@@ -31,8 +31,9 @@ def claims_of(group_ids: Sequence[int]) -> dict[int, list[Claim]]:
 class Since(NamedTuple):
     """What has happened to the claims of a ticket group since a moment.
 
-    `made`: the global ids of claims that were not live then, but have been since. `then`: claims
-    that were live then, as they were, and that something has happened to since.
+    `made` has the global ids of the claims that were not live at the moment and have been live
+    since. `then` has the claims that were live at the moment and have changed since, as they were
+    at the moment.
     """
 
     made: set[str]
@@ -40,10 +41,11 @@ class Since(NamedTuple):
 
 
 def claims_since(group_ids: Sequence[int], moment: datetime) -> dict[int, Since]:
-    """What has happened to the claims of ticket groups since a moment, by group.
+    """Return what has happened to the claims of ticket groups since a moment, by group id.
 
-    The ledger knows: a claim becomes live when it is placed, or when an expired one is invoiced
-    late. Whatever else happens to a claim first after the moment says that it was live then.
+    This follows from the ledger. A claim becomes live when it is placed, or when it is invoiced
+    after its expiry. If the first entry of a claim after the moment is any other, the claim was
+    live at the moment.
     """
     found: dict[int, Since] = {}
     with connection.cursor() as cursor:
@@ -76,11 +78,15 @@ def restock(
     now: datetime,
     caller: Caller,
 ) -> bool:
-    """Give a locked ticket group the listed seats and quantity, claims kept; say if it changed.
+    """Change the seats and the quantity of a locked ticket group, and keep its claims.
 
-    `claims` are its live ones, read after the lock. Their positions follow their seats. `stride` is
-    what staff say of the listed seats; without it `seats.stride_after` decides. Raises
-    Contradiction before anything is written.
+    `claims` are the live claims of the group, read after the lock. Their positions follow their
+    seats. `free_only` says that `listed` and `quantity` count only tickets that are not claimed.
+    `stride` is the distance between adjacent seat numbers, where staff give it. Without it,
+    `seats.stride_after` decides. Returns whether the stock has changed.
+
+    Raises:
+        Contradiction: a claim would lose its tickets. Nothing has been written.
     """
     labels, total = restocked(
         listed, quantity, claims=claims, free_only=free_only, present=group.seats

@@ -1,4 +1,4 @@
-"""A picture of a ticket group: which seats are free, held or sold, as plain data for a template."""
+"""The seat map of a ticket group, as plain data for a template: which seats are free or claimed."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ FREE, HELD, OVERDUE, SOLD = STANDINGS = ("free", "held", "overdue", "sold")
 
 
 class Seat(NamedTuple):
-    """One seat: its label, its standing (one of STANDINGS), that in words, and what claims it."""
+    """One seat: its label, its standing (one of STANDINGS), a description, and the hold's id."""
 
     label: str
     standing: str
@@ -22,7 +22,7 @@ class Seat(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Tickets that stand alike: how many, and how many of the group come before them."""
+    """The tickets with one standing: their number, and the number of tickets shown before them."""
 
     standing: str
     tickets: int
@@ -30,9 +30,9 @@ class Part(NamedTuple):
 
 
 class SeatMap(NamedTuple):
-    """Seats of a group in runs of adjacent ones (none in general admission), and all its tickets.
+    """The seats of a group in runs of adjacent seats, and its tickets by standing.
 
-    `parts` leaves out what no ticket is.
+    There are no `runs` in general admission. `parts` has only the standings that some tickets have.
     """
 
     runs: list[list[Seat]]
@@ -41,7 +41,7 @@ class SeatMap(NamedTuple):
 
 
 def seat_map(group: TicketGroup) -> SeatMap:
-    """The picture of a group as it is now. One query, for its live holds."""
+    """Return the seat map of a group as it is now. This takes one query, for its live holds."""
     late = Q(state=State.HELD, expires_at__lte=Now())
     live = Hold.objects.live().filter(group=group).order_by().annotate(late=late)
     if not group.seats:
@@ -56,7 +56,7 @@ def seat_map(group: TicketGroup) -> SeatMap:
         standing = _standing(hold.state, late=hold.late)  # type: ignore[attr-defined]
         what = f"{hold}, order {hold.order_id}" if hold.order_id else str(hold)
         for place, label in zip(hold.range, hold.seats, strict=True):
-            if place < len(seats):  # else the stock has just changed
+            if place < len(seats):  # otherwise the stock has just changed
                 seats[place] = Seat(label, standing, f"Seat {label}: {standing}, {what}", hold.pk)
     standings = [seat.standing for seat in seats]
     tickets = {standing: standings.count(standing) for standing in STANDINGS}

@@ -1,4 +1,4 @@
-"""The wire format of hold calls: every field name of theirs stands here, and only here."""
+"""The wire format of hold calls. Their field names are defined here and nowhere else."""
 
 import re
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ CANONICAL = re.compile(r"[1-9][0-9]{0,17}")
 class WireIdField(serializers.Field[str, Any, str, Any]):
     """An opaque id: 1 to 128 printable ASCII characters, or a JSON integer as its decimal string.
 
-    Case-sensitive and never trimmed.
+    An id is case-sensitive and is never trimmed.
     """
 
     default_error_messages = {
@@ -84,13 +84,13 @@ class RequestIdField(serializers.Field[Any, Any, str, Any]):
 
 
 class ExceptionIdField(serializers.CharField):
-    """The id of the exception that a call has recorded for staff; left out where it has none."""
+    """The id of the exception that a call has recorded for staff; left out where there is none."""
 
     def __init__(self) -> None:
         super().__init__(
             source="*",
             required=False,
-            help_text="Only where the call has told the broker's staff of something.",
+            help_text="Present only where the call has recorded an exception for staff.",
         )
 
     def get_attribute(self, instance: object) -> str:
@@ -98,6 +98,13 @@ class ExceptionIdField(serializers.CharField):
         if not exception_id:
             raise serializers.SkipField
         return exception_id
+
+
+class StatusField(serializers.ChoiceField):
+    """The status of a hold as it is to be answered, which the view gives in the context."""
+
+    def get_attribute(self, instance: object) -> str:
+        return str(self.context["status"])
 
 
 class HoldCall(serializers.Serializer[Any]):
@@ -115,14 +122,12 @@ class HoldPath(serializers.Serializer[Any]):
 
 
 class HoldAnswer(serializers.Serializer[Any]):
-    """A hold, as each call on holds answers it."""
+    """A hold, as every call on holds answers it."""
 
     global_id = serializers.CharField()
     remote_id = serializers.CharField(allow_null=True)
     quantity = serializers.IntegerField(min_value=0)
-    status = serializers.ChoiceField(
-        choices=["held", "released", "expired", "invoiced", "voided"], source="state"
-    )
+    status = StatusField(choices=["held", "released", "expired", "invoiced", "voided"])
     section = serializers.CharField(allow_null=True)
     row = serializers.CharField(allow_null=True)
     seats = serializers.ListField(child=serializers.CharField())

@@ -1,6 +1,6 @@
-"""The calls on holds: place, release, expire. CONTRACT.md, cell by cell.
+"""The calls on holds: place, release and expire, as the contract (/docs/contract/) defines them.
 
-Each is one short transaction: lock the ticket group, look again, decide, write, commit.
+Each call is one short transaction: it locks the ticket group, reads, decides, writes and commits.
 """
 
 from collections.abc import Collection
@@ -22,10 +22,15 @@ from inventory.transactions import one_trip
 
 
 class Outcome(NamedTuple):
-    """A call that was done: the hold, and whether the same call had taken effect before."""
+    """The result of a call that succeeded.
+
+    `replayed` says whether the same call had taken effect before. `status` is the state to answer
+    where that is not the state of the hold: to the marketplace, a voided sale counts as released.
+    """
 
     hold: Hold
     replayed: bool
+    status: State | None = None
 
 
 @claims.retry_once_if_outraced
@@ -34,9 +39,18 @@ def place(
 ) -> Outcome:
     """Hold `quantity` tickets of the group `remote_id` under `global_id`.
 
-    Overdue holds of the group are expired only where this hold needs their tickets. Raises
-    TicketGroupNotFound, NotForSale, InsufficientTickets, SplitNotAllowed, or, for an id that was
-    used, HoldReleased, HoldExpired, SaleVoided, GlobalIdReused. Then nothing has changed.
+    Overdue holds of the group are expired only where this hold needs their tickets. A refused call
+    changes nothing.
+
+    Raises:
+        TicketGroupNotFound: the broker has no ticket group with that remote id.
+        NotForSale: the ticket group is off sale or not listed, or its event is past.
+        InsufficientTickets: too few tickets are free, or too few next to each other.
+        SplitNotAllowed: the split rule of the group forbids the quantity.
+        GlobalIdReused: the global id belongs to a hold of other tickets.
+        HoldReleased: the global id was released before.
+        HoldExpired: the hold of the global id has expired.
+        SaleVoided: the hold of the global id was sold, and the sale was voided.
     """
     with TicketGroup.objects.locked_by_remote_id(broker_id=broker_id, remote_id=remote_id) as group:
         situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
@@ -66,7 +80,7 @@ def place(
 
 
 def _repeated(hold: Hold, remote_id: str, quantity: int) -> Hold:
-    """The hold of an id that was used before, if this is the same call and it still stands."""
+    """Return the hold that the same call made before, or raise where it no longer stands."""
     tombstone = hold.group_id is None
     if not tombstone and (hold.remote_id, hold.quantity) != (remote_id, quantity):
         raise GlobalIdReused
@@ -82,11 +96,14 @@ def _repeated(hold: Hold, remote_id: str, quantity: int) -> Hold:
 
 @claims.retry_once_if_outraced
 def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = False) -> Outcome:
-    """Free the tickets of a hold, or remember that its id is released before it has come.
+    """Free the tickets of a hold. For an unknown id, record that it is released before its hold.
 
     An expired hold becomes released without moving tickets, so that no late invoice can sell it
-    any more. A voided sale is left as it is. Raises AlreadyInvoiced after the exception for staff
-    is committed; there is no exception where staff release the hold themselves.
+    any more. A voided sale stays as it is.
+
+    Raises:
+        AlreadyInvoiced: the hold is sold. An exception for staff has been committed, unless it is
+            staff who release the hold.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
         situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
@@ -118,17 +135,20 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
                 return Outcome(hold, replayed=True)
     if hold.state == State.INVOICED:
         raise AlreadyInvoiced(order_id=hold.order_id, **members)
-    return Outcome(hold, replayed=False)
+    return Outcome(hold, replayed=False, status=State.RELEASED)
 
 
 def expire(
     *, batch: int, caller: Caller, only: int | None = None, besides: Collection[int] = ()
 ) -> int:
-    """Expire up to `batch` overdue holds; return how many, 0 once there is nothing left to do.
+    """Expire up to `batch` overdue holds, and return how many were expired.
 
-    Ticket groups whose ids are in `besides` are left out; `only` is the id of the one group to look
-    at. Groups that a call has locked are passed over: what they still hold is the next round's.
-    Raises what the database raises where a group of the batch cannot be changed.
+    The result is 0 once there is nothing left to do. Ticket groups whose ids are in `besides` are
+    left out. With `only`, just the group with that id is looked at. Groups that a call has locked
+    are skipped, and the next round finds their overdue holds again.
+
+    Raises:
+        DatabaseError: a group of the batch cannot be changed.
     """
     with TicketGroup.objects.locked_unless_busy(
         "SELECT DISTINCT group_id FROM holds_hold"

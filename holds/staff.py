@@ -1,7 +1,7 @@
-"""What staff do outside the marketplace's calls: hold tickets of a group for a customer.
+"""The service with which staff hold tickets of a group for a customer.
 
-The same lock, claims, ledger and constraints as the calls. A split rule and "off sale" bind the
-marketplace, not the broker's own staff.
+It uses the same lock, claims, ledger and constraints as the calls of the marketplace. Split rules
+and "off sale" bind the marketplace, but not the broker's own staff.
 """
 
 import secrets
@@ -17,14 +17,14 @@ from holds.services import Outcome
 from inventory.errors import Refusal, TicketGroupNotFound
 from inventory.models import Caller, Effect, TicketGroup
 
-# Further is a slip, such as 2062; and Python has no time after the year 9999.
+# A time further ahead is a typing error, such as the year 2062. Python has no year after 9999.
 FURTHEST = timedelta(days=3650)
 
 
 class Wanted(NamedTuple):
-    """Which tickets of which group: the seats that are named, or else any `quantity` together.
+    """The tickets that staff want from a group: the named seats, or else any `quantity` together.
 
-    `global_id` is that of the form, so that one that is sent twice has one effect.
+    `global_id` is the id of the form, so that a form that is sent twice has one effect.
     """
 
     global_id: str
@@ -35,7 +35,7 @@ class Wanted(NamedTuple):
 
 
 def new_global_id() -> str:
-    """An id for a form that holds or sells tickets by hand. No call can name it."""
+    """Return a new id for a form with which staff hold or sell tickets. No call can use it."""
     return f"{STAFF_PREFIX}{secrets.token_hex(8)}"
 
 
@@ -49,11 +49,16 @@ def hold(
     note: str = "",
     caller: Caller,
 ) -> Outcome:
-    """Hold tickets for a `customer` until a time, at the price of one that was agreed.
+    """Hold tickets for a `customer` until a time, at the agreed `unit_price` of one ticket.
 
-    Overdue holds of the group are expired where their tickets are needed. Raises
-    TicketGroupNotFound, InsufficientTickets, or Refusal for a time that is past or too far ahead
-    and for a form that had another effect before. Then nothing has changed.
+    Overdue holds of the group are expired where their tickets are needed. A refused call changes
+    nothing.
+
+    Raises:
+        TicketGroupNotFound: the broker has no such ticket group.
+        InsufficientTickets: the wanted tickets are not free, or not next to each other.
+        Refusal: the time is past or more than 10 years ahead, or the same form was sent before with
+            other facts.
     """
     terms = claims.Terms(until, unit_price, customer, note)
     with locked(wanted) as group:
@@ -72,7 +77,7 @@ def hold(
 
 
 def locked(wanted: Wanted) -> AbstractContextManager[TicketGroup | None]:
-    """Lock the ticket group whose tickets are wanted."""
+    """Lock the ticket group whose tickets are wanted. Gives None where the group is not there."""
     group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked_by_id(
         wanted.group_id, broker_id=wanted.broker_id
     )
@@ -80,7 +85,11 @@ def locked(wanted: Wanted) -> AbstractContextManager[TicketGroup | None]:
 
 
 def repeated(hold: Hold, wanted: Wanted) -> Hold:
-    """The hold that the same form made before. Raises Refusal where it asked for other tickets."""
+    """Return the hold that the same form made before.
+
+    Raises:
+        Refusal: the form asked for other tickets before.
+    """
     same = (hold.group_id, hold.quantity) == (wanted.group_id, wanted.quantity)
     if not same or (wanted.seats and set(hold.seats) != set(wanted.seats)):
         raise Refusal("This form was sent before, for other tickets. Open it anew.")
@@ -88,7 +97,7 @@ def repeated(hold: Hold, wanted: Wanted) -> Hold:
 
 
 def _held_before(hold: Hold, terms: claims.Terms) -> Hold:
-    """The hold that the same form made before, if it stands as the form says."""
+    """Return the hold that the same form made before, or raise where it differs from the form."""
     if hold.state != State.HELD:
         raise Refusal(f"This form was sent before; its hold is {hold.state} now. Open it anew.")
     if (hold.expires_at, hold.unit_price, hold.customer, hold.note) != terms:
@@ -109,7 +118,9 @@ def take(
 ) -> Hold:
     """Hold the wanted tickets of their locked group, in the transaction of a service.
 
-    Raises TicketGroupNotFound or InsufficientTickets.
+    Raises:
+        TicketGroupNotFound: `group` is None.
+        InsufficientTickets: the wanted tickets are not free, or not next to each other.
     """
     if group is None:
         raise TicketGroupNotFound
@@ -126,5 +137,5 @@ def take(
         caller=caller,
         terms=terms,
     )
-    # As it is stored: with an id, which a call has no need of.
+    # The stored hold has a primary key, which the marketplace's calls have no need of.
     return Hold.objects.get(broker_id=wanted.broker_id, global_id=wanted.global_id)

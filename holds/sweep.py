@@ -1,4 +1,4 @@
-"""Expiring everything that is overdue, even where something is wrong with some ticket groups."""
+"""Expires all overdue holds, even where some ticket groups cannot be changed."""
 
 import time
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from inventory.deadlines import within
 from inventory.models import Caller
 from inventory.transactions import is_lock_timeout
 
-TRANSACTION_SECONDS = 30.0  # after which a database that does not answer is given up
-FAILED_SECONDS = 600.0  # how long a group that failed is left alone
-# Groups that wait in vain in one round, each for seconds, after which the round ends.
+TRANSACTION_SECONDS = 30.0  # limit for one transaction
+FAILED_SECONDS = 600.0  # how long a group that failed is left out
+# A round ends after this many groups whose lock was waited for in vain, each for some seconds.
 MOST_IN_VAIN = 5
-# SQLSTATE classes that blame a row: bad data, a constraint, an exception of a trigger, a damaged
-# page. The rest is the matter of the database as a whole.
+# The SQLSTATE classes of errors that concern a row: bad data, a constraint, an exception raised by
+# a trigger, a damaged page. All other errors concern the database as a whole.
 _OF_A_ROW = ("22", "23", "P0", "XX")
 
 
 class Sweep:
-    """Expires overdue holds in batches, and one ticket group at a time where a batch fails.
+    """Expires overdue holds in batches, or one ticket group at a time where a batch fails.
 
-    `failed` has what is wrong with the groups that could not be changed, by their ids. They are
-    left out for ten minutes, so that they do not fail every batch.
+    `failed` has the reasons why groups could not be changed, by the id of the group. These groups
+    are left out for ten minutes, so that they do not make every batch fail.
     """
 
     def __init__(self, *, batch: int, caller: Caller) -> None:
@@ -34,10 +34,10 @@ class Sweep:
         self._failed_at: dict[int, float] = {}
 
     def round(self) -> Iterator[int]:
-        """Expire all that is overdue; give the number of expired holds after each transaction.
+        """Expire all overdue holds, and yield the number of expired ones after each transaction.
 
-        Raises DatabaseError, InterfaceError or OutcomeUnknown where the database as a whole is in
-        trouble.
+        Raises:
+            DatabaseError, InterfaceError, OutcomeUnknown: the database as a whole cannot be used.
         """
         self._forgive()
         while True:
@@ -59,7 +59,7 @@ class Sweep:
                 return
 
     def left(self) -> int:
-        """How many holds are overdue now."""
+        """Return how many holds are overdue now."""
         with within(TRANSACTION_SECONDS):
             return Hold.objects.overdue().count()
 
@@ -86,7 +86,7 @@ class Sweep:
             )
 
     def _forgive(self) -> None:
-        """Forget the groups whose failure was long ago."""
+        """Remove the groups from `failed` whose failure was long ago."""
         now = time.monotonic()
         for group_id, failed_at in list(self._failed_at.items()):
             if now - failed_at >= FAILED_SECONDS:
@@ -94,11 +94,11 @@ class Sweep:
 
 
 def _of_some_group(error: DatabaseError) -> bool:
-    """Whether other ticket groups may fare better."""
+    """Return whether an error concerns some ticket group, and not the database as a whole."""
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return state.startswith(_OF_A_ROW) or is_lock_timeout(error)
 
 
 def first_line(error: BaseException) -> str:
-    """What happened, in one line."""
+    """Return the first line of an error's message, or the name of its class."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,4 +1,4 @@
-"""The calls on holds: a view reads the call, makes one domain call and answers."""
+"""The API views of holds. Each validates the request, calls one service and answers."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from holds.errors import (
     HoldReleased,
     SaleVoided,
 )
-from holds.models import Hold, State
+from holds.models import Hold
 from holds.serializers import HoldAnswer, HoldCall, HoldPath
 from inventory.errors import (
     InsufficientTickets,
@@ -48,7 +48,7 @@ _EXAMPLE = {
 
 
 def example(description: str, body: dict[str, object], **changes: object) -> OpenApiResponse:
-    """An answer of the OpenAPI document: what it means, and how it looks."""
+    """Return an answer for the OpenAPI document, with its description and an example."""
     return OpenApiResponse(
         response=HoldAnswer,
         description=description,
@@ -57,13 +57,13 @@ def example(description: str, body: dict[str, object], **changes: object) -> Ope
 
 
 def caller_of(request: Request) -> Caller:
-    """The key and the request that the ledger writes down."""
-    key: Any = request.auth  # what the authentication of the project found
-    return Caller(f"key {key.key_id}", request.id)  # type: ignore[attr-defined]  # of the middleware
+    """Return the API key and the request id of a call, which the ledger records."""
+    key: Any = request.auth  # set by the authentication
+    return Caller(f"key {key.key_id}", request.id)  # type: ignore[attr-defined]  # set by the middleware
 
 
 def broker_of(request: Request) -> int:
-    """The id of the broker whose key was sent: the only one that the call can reach."""
+    """Return the id of the broker whose API key was sent. A call can reach no other broker."""
     key: Any = request.auth
     return int(key.broker_id)
 
@@ -73,7 +73,7 @@ class HoldViewSet(ViewSet):
 
     http_method_names = ("get", "head", "post")  # so that Allow does not list OPTIONS, which is 405
 
-    # Which refusals each call can answer; the OpenAPI document and the docs page list them.
+    # The refusals that each call can answer. The OpenAPI document and the docs pages list them.
     refusals = {
         "create": (
             *(TicketGroupNotFound, NotForSale, InsufficientTickets, SplitNotAllowed),
@@ -97,16 +97,16 @@ class HoldViewSet(ViewSet):
         responses={
             201: example("The tickets are on hold.", _EXAMPLE),
             200: example(
-                "The same call had taken effect before. The hold stands, or is invoiced since; "
-                "nothing changed.",
+                "The same call had taken effect before. The hold still stands, or has been "
+                "invoiced since. Nothing has changed.",
                 _EXAMPLE,
             ),
         },
     )
     def create(self, request: Request) -> Response:
-        """Put tickets on hold, all that are asked for or none.
+        """Put tickets on hold: either all that are asked for, or none.
 
-        Repeat it as often as you like: one effect per global id.
+        The call can be repeated as often as you like. It has one effect per global id.
         """
         call = HoldCall(data=request.data)
         call.is_valid(raise_exception=True)
@@ -114,8 +114,8 @@ class HoldViewSet(ViewSet):
             broker_id=broker_of(request), caller=caller_of(request), **call.validated_data
         )
         if outcome.replayed:
-            return self.answer(outcome.hold, headers=REPLAYED)
-        return self.answer(outcome.hold, status=status.HTTP_201_CREATED)
+            return self.answer(outcome, headers=REPLAYED)
+        return self.answer(outcome, status=status.HTTP_201_CREATED)
 
     @extend_schema(
         operation_id="look_up_hold",
@@ -123,13 +123,13 @@ class HoldViewSet(ViewSet):
         responses={200: example("The hold as it is now.", _EXAMPLE)},
     )
     def retrieve(self, request: Request, global_id: str) -> Response:
-        """Tell what became of a global id."""
+        """Return the hold of a global id as it is now."""
         holds = Hold.objects.named(broker_of(request), valid(global_id))
         with replicated():
             hold = holds.first()
         if hold is None:
             raise HoldNotFound
-        return self.answer(hold)
+        return self.answer(services.Outcome(hold, replayed=False))
 
     @extend_schema(
         operation_id="release",
@@ -146,31 +146,38 @@ class HoldViewSet(ViewSet):
         },
     )
     def release(self, request: Request, global_id: str) -> Response:
-        """Give the tickets of a hold back. Needs no body.
+        """Free the tickets of a hold. The call needs no body.
 
-        After it no hold of this global id exists, even if the hold call arrives later.
+        After this call, the global id holds nothing, even if its hold call arrives later.
         """
         request.data  # noqa: B018  a body is not needed, but one that is sent must be JSON
         outcome = services.release(
             broker_id=broker_of(request), global_id=valid(global_id), caller=caller_of(request)
         )
-        outcome.hold.state = State.RELEASED  # what the caller wants to know: nothing is held
-        return self.answer(outcome.hold, headers=REPLAYED if outcome.replayed else None)
+        return self.answer(outcome, headers=REPLAYED if outcome.replayed else None)
 
     def answer(
         self,
-        hold: Hold,
+        outcome: services.Outcome,
         *,
         status: int = status.HTTP_200_OK,
         headers: dict[str, str] | None = None,
     ) -> Response:
-        """A hold in the wire format."""
-        context = {"request_id": caller_of(self.request).request_id}
+        """Return the response with a hold in the wire format."""
+        hold = outcome.hold
+        context = {
+            "request_id": caller_of(self.request).request_id,
+            "status": outcome.status or hold.state,
+        }
         return Response(HoldAnswer(hold, context=context).data, status=status, headers=headers)
 
 
 def valid(global_id: str) -> str:
-    """The id of a path, or ValidationError where no id can look like that."""
+    """Return the global id of a path.
+
+    Raises:
+        ValidationError: the text cannot be an id.
+    """
     path = HoldPath(data={"global_id": global_id})
     path.is_valid(raise_exception=True)
     return str(path.validated_data["global_id"])

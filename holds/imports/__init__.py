@@ -1,1 +1,4 @@
-"""Importing a broker's book: check it as a whole, then apply it in short batches."""
+"""Imports a broker's book: a file is checked as a whole, and then applied in short batches.
+
+The package is part of holds and not of inventory, because an import must respect the live claims.
+"""

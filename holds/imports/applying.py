@@ -1,4 +1,4 @@
-"""Applying a checked book: in batches, each a short transaction over rows that really change."""
+"""Applies a checked import in batches. Each batch is a short transaction."""
 
 import time
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from inventory.event_match import Listed, announce, could_be, new, says_more
 from inventory.models import Caller, Event
 from inventory.models.imports import Import, ImportRow, ImportState
 
-# Seconds between two tries while calls keep every group locked that is left, or the check of a
-# newer book lets nobody in; and how many tries.
+# Seconds between two tries, and the number of tries, while calls keep all remaining groups locked
+# or while a newer book is being checked.
 _PAUSE, _TRIES = 0.05, 100
 _BEGUN = (ImportState.CHECKED, ImportState.APPLYING)
 _GONE = (
-    "The database stopped in the middle of its work, and what was left to apply is gone: "
+    "The database stopped unexpectedly, and the rows that were left to apply are lost: "
     "{applied} of {to_apply} were applied. Upload the file again."
 )
 
@@ -29,12 +29,14 @@ _GONE = (
 def apply(
     job: Import, *, caller: Caller, seconds: float | None = None, progress: Progress = no_progress
 ) -> Import:
-    """Apply what is left of a checked import; stop after `seconds` where they are given.
+    """Apply what is left of a checked import, for `seconds` at most where they are given.
 
-    Stopped anywhere, `applied` says how far it came, and another call goes on from there; two at
-    the same time share the work. Rows that have become contradictions since the check are refused
-    then. An import that waits for a yes, or has ended, stays as it is. Raises what
-    `short_transaction` raises; what was applied until then stays.
+    The import can be stopped anywhere: its `applied` says how far it has come, and another call
+    continues from there. Two calls at the same time share the work. Rows that contradict a claim
+    made since the check are refused. An import that has ended or that waits for confirmation stays
+    as it is. Returns the import as it is then.
+
+    What `short_transaction` raises is passed on, and the batches applied before stay applied.
     """
     end = None if seconds is None else time.monotonic() + seconds
     tries = 0
@@ -55,12 +57,12 @@ def apply(
 
 
 def _settled(job: Import) -> int:
-    """How many rows are applied or refused, by whomever."""
+    """Return how many rows have been applied or refused so far, by any process."""
     return job.applied + job.refused
 
 
 def confirm(job: Import) -> None:
-    """Say yes to an import that waits for it; any other stays as it is."""
+    """Confirm an import that waits for confirmation. Any other import stays as it is."""
     with turn(job, wait=True) as state:
         if state == ImportState.CONFIRM:
             _save(job, state=ImportState.CHECKED, problem="")
@@ -68,9 +70,9 @@ def confirm(job: Import) -> None:
 
 
 def drop(job: Import) -> None:
-    """End an import that was not begun; only what was refused is kept of its rows.
+    """End an import that has not begun, and keep only its refused rows.
 
-    One that waited for a yes is refused with its reason, any other was a dry run.
+    An import that waited for confirmation becomes refused. Any other becomes a dry run.
     """
     with turn(job, wait=True) as state:
         if state == ImportState.CONFIRM:
@@ -81,13 +83,13 @@ def drop(job: Import) -> None:
 
 
 def _begin(job: Import) -> None:
-    """Write the events that are new or announced, once."""
+    """Write the events that are new or have a date or time now, and start applying."""
     try:
         _open(job)
     except IntegrityError as error:
         if "event_unique" not in str(error):
             raise
-        _open(job)  # somebody has added the same event meanwhile: now it is found
+        _open(job)  # the same event was added meanwhile, and is found now
     job.refresh_from_db()
 
 
@@ -99,7 +101,7 @@ def _open(job: Import) -> None:
 
 
 def _make_events(job: Import) -> None:
-    """Write events under the ids that the rows have for them; others if they are there by now."""
+    """Write events under the ids that the rows refer to, or use those that exist by now."""
     stored = list(Event.objects.filter(broker=job.broker))
     exact = {Listed(each.name, each.venue, each.date, each.time): each for each in stored}
     known = {each.pk: each for each in stored}
@@ -112,7 +114,7 @@ def _make_events(job: Import) -> None:
         )
         event = exact.get(one) or known.get(number)
         if event and not could_be(one, event):
-            event = None  # somebody has given it another date, or name
+            event = None  # its date or name has been changed
         if not event:
             event = new(one, job.broker)
             event.pk = None if number in known else number
@@ -126,7 +128,7 @@ def _make_events(job: Import) -> None:
 
 
 def _round(job: Import, caller: Caller, end: float | None) -> Iterator[None]:
-    """Go once through all rows that are left, and stop after each batch."""
+    """Go through all remaining rows once, and yield after each batch."""
     for batch in (add_new, change, unlist):
         after: int | None = 0
         while after is not None and (end is None or time.monotonic() <= end):
@@ -138,7 +140,7 @@ def _round(job: Import, caller: Caller, end: float | None) -> Iterator[None]:
 
 
 def _finished(job: Import) -> bool:
-    """End an import that has no rows left; say if it has ended."""
+    """End an import that has no rows left, and return whether the import has ended."""
     with turn(job) as state:
         if state == ImportState.APPLYING and not ImportRow.objects.pending(job).exists():
             job.refresh_from_db()

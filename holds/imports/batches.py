@@ -1,7 +1,8 @@
-"""The batches of an import: what each writes, inside a transaction that the import's turn opened.
+"""The batches of an import, each of which runs in a transaction opened by `locks.turn`.
 
-A row is deleted by the batch that applies it, so that what is there is what is left to do. Each
-begins behind a row, and returns the last that it looked at: None where there are no more.
+The batch that applies a row deletes it, so that the stored rows are those that are left to do.
+Each batch function begins after the row with the id `after`, and returns the id of the last row
+that it looked at, or None where there are no more rows.
 """
 
 from django.db import connection, transaction
@@ -16,11 +17,13 @@ from inventory.models.imports import Import, Verdict
 from inventory.models.ledger import INSERT_ENTRIES
 from inventory.stock_rules import Contradiction
 
-# Rows a transaction: of new groups, which nobody calls for yet, and of groups that are locked.
+# The number of rows in a transaction: for new groups, which no call can need yet, and for existing
+# groups, which are locked.
 NEW_AT_ONCE = 2000
 LOCKED_AT_ONCE = 300
 
-# Each row of a batch is found by its id, whatever statistics say of tables that grow by the minute.
+# Forces PostgreSQL to find each row of a batch by its id, since statistics of tables that grow fast
+# are out of date.
 _FEW_ROWS = (
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
     " set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
@@ -32,7 +35,7 @@ class _TakenError(Exception):
 
 
 def add_new(job: Import, after: int, caller: Caller) -> int | None:
-    """Stock a batch of groups that the broker does not have yet."""
+    """Create a batch of ticket groups that the broker does not have yet."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*), max(id) FROM (SELECT id FROM inventory_importrow"
@@ -53,7 +56,11 @@ def add_new(job: Import, after: int, caller: Caller) -> int | None:
 
 
 def _stock(job: Import, after: int, last: int, count: int, caller: Caller) -> None:
-    """Make the groups of the `count` rows `after` one until the `last`, or raise _TakenError."""
+    """Create the groups of the `count` rows after the id `after` up to the id `last`.
+
+    Raises:
+        _TakenError: a remote id of these rows is in use by now.
+    """
     columns = ", ".join(("remote_id", "event_id", "seats", "stride", "quantity", *ALWAYS))
     optional = {name: _default(name) for name in OPTIONAL}
     with connection.cursor() as cursor:
@@ -85,7 +92,7 @@ def _stock(job: Import, after: int, last: int, count: int, caller: Caller) -> No
 
 
 def _refuse_taken(job: Import, after: int, last: int) -> None:
-    """Refuse the rows whose remote id a group of the broker has by now."""
+    """Refuse the rows whose remote id another group of the broker has by now."""
     there = TicketGroup.objects.filter(broker=job.broker_id, remote_id=OuterRef("remote_id"))
     rows = job.rows.filter(Exists(there), verdict=Verdict.NEW, id__gt=after, id__lte=last)
     refused = rows.update(
@@ -96,7 +103,7 @@ def _refuse_taken(job: Import, after: int, last: int) -> None:
 
 
 def _default(column: str) -> str:
-    """What a group has where the file is silent, in SQL."""
+    """Return the SQL of a column's default, for files that do not have the column."""
     return {
         "on_sale": "true",
         "cost": "NULL",
@@ -108,9 +115,9 @@ def _default(column: str) -> str:
 
 
 def change(job: Import, after: int, caller: Caller) -> int | None:
-    """Give a batch of groups what their rows say, under their locks; their claims stay.
+    """Change a batch of groups as their rows say. Their claims are kept.
 
-    Groups that a call has locked are passed over: the next round finds them again.
+    Groups that a call has locked are skipped, and the next round finds them again.
     """
     rows, last = _next(job, Verdict.CHANGED, after)
     if last is None:
@@ -126,10 +133,11 @@ def change(job: Import, after: int, caller: Caller) -> int | None:
 
 
 def _to_judge(job: Import, row_ids: list[int]) -> list[int]:
-    """Which rows of locked groups must be judged again, one by one.
+    """Return the ids of the rows of locked groups that must be judged again, one by one.
 
-    Those of groups that have claims, or had some at the moment of a file that leaves claimed
-    tickets out; and those that would free more tickets by now than the check has shown.
+    These are the rows of groups that have claims, the rows that would free more tickets by now than
+    the check has shown and, where the file counts only free tickets, the rows of groups whose
+    claims have changed since the moment of the file.
     """
     since = (
         "EXISTS (SELECT FROM inventory_ledgerentry e"
@@ -153,9 +161,10 @@ def _to_judge(job: Import, row_ids: list[int]) -> list[int]:
 
 
 def _restock_judged(job: Import, row_ids: list[int], caller: Caller) -> int:
-    """Change the stock of locked groups one by one; return how many rows were refused.
+    """Change the stock of locked groups one by one, and return how many rows were refused.
 
-    Judged again: a claim may have come or gone since the check, or staff changed the stock.
+    The rows are judged again, because a claim may have come or gone since the check, or staff may
+    have changed the stock.
     """
     now = clock()
     rows = list(job.rows.filter(verdict=Verdict.CHANGED, id__in=row_ids))
@@ -188,13 +197,17 @@ def _restock_judged(job: Import, row_ids: list[int], caller: Caller) -> int:
 def _change_locked(
     job: Import, group_ids: set[int], judged: list[int], last: int, caller: Caller
 ) -> int:
-    """Write the facts of locked groups, and the stock of those not judged, in one statement."""
+    """Change locked groups in one statement, and return how many rows were applied.
+
+    The stock of the groups in `judged` has been changed already, and only their other fields are
+    written here.
+    """
     facts = ", ".join(f"{name} = b.{name}" for name in ("event_id", *compared(job)))
     restocked = (
         "NOT b.judged AND (g.quantity <> b.quantity OR g.seats <> b.seats::varchar[]"
         " AND NOT (g.seats @> b.seats::varchar[] AND g.seats <@ b.seats::varchar[]))"
     )
-    # The same rule as seats.stride_after. b.stride is what the new list tells.
+    # The same rule as seats.stride_after. b.stride is the stride that follows from the new list.
     stride = (
         "(CASE WHEN g.stride IS NULL OR NOT g.seats && b.seats::varchar[] OR b.stride = 1"
         " THEN b.stride ELSE g.stride END)"
@@ -230,7 +243,7 @@ def _change_locked(
 
 
 def unlist(job: Import, after: int, caller: Caller) -> int | None:
-    """Take a batch of groups off sale that a snapshot does not have; claims are untouched."""
+    """Unlist a batch of groups that are missing from a snapshot. Their claims are kept."""
     rows, last = _next(job, Verdict.VANISHED, after)
     locked = TicketGroup.objects.lock_unless_busy(rows.values())
     if locked:
@@ -242,15 +255,20 @@ def unlist(job: Import, after: int, caller: Caller) -> int | None:
 
 
 def _next(job: Import, verdict: Verdict, after: int) -> tuple[dict[int, int], int | None]:
-    """The next rows that are left, with their groups, and the last of them; None if there are
-    no more."""
+    """Return the groups of the next remaining rows by row id, and the last row id.
+
+    The last row id is None where there are no more rows.
+    """
     left = job.rows.filter(verdict=verdict, id__gt=after).order_by("id")
     rows = {row: group or 0 for row, group in left.values_list("id", "group_id")[:LOCKED_AT_ONCE]}
     return rows, max(rows, default=None)
 
 
 def _note(job: Import, *, applied: int, refused: int, of: str) -> None:
-    """Count what a batch has done; what it refused is no longer `of` that verdict."""
+    """Add to the counts of an import what a batch has done.
+
+    Rows that were refused are no longer counted under the verdict `of`.
+    """
     Import.objects.filter(id=job.id).update(
         applied=F("applied") + applied, refused=F("refused") + refused, **{of: F(of) - refused}
     )

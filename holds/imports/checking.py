@@ -1,4 +1,4 @@
-"""Checking a broker's book against the inventory: the whole file, before anything is changed."""
+"""Checks a broker's book against the inventory. The whole file is read before anything changes."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
@@ -14,16 +14,16 @@ from inventory.book import Book, BookError, open_book
 from inventory.models import Broker, TicketGroup
 from inventory.models.imports import Import, ImportRow, ImportState, Quantities, Verdict
 
-# How far ahead of the database's clock the one of another machine may be, and how long ago a file
-# can have been written: an older date is a slip.
+# How far the clock of another machine may be ahead of the database's clock, and the earliest moment
+# that a file can have. An older date is a typing error.
 _SKEW = timedelta(minutes=1)
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-# How many growing groups are named where somebody has to say yes to them.
+# The number of growing groups that are named where somebody has to confirm them.
 _NAMED = 10
 
 
 def no_progress(stage: str, done: int, total: int) -> None:
-    """Nobody watches."""
+    """Ignore the progress."""
 
 
 def check(
@@ -43,25 +43,28 @@ def check(
     dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> Import:
-    """Read a file and find what it would change; the inventory stays as it is.
+    """Read a file and find what it would change. The inventory itself stays as it is.
 
-    `snapshot` means that what is not in the file has vanished. `strict` refuses the file for one
-    bad row. `as_of` is the moment at which the inventory was as the file says, and `modified` the
-    one at which the file was last written; see `_moment` for what counts without them.
+    `snapshot` means that ticket groups that are not in the file have vanished. `strict` refuses the
+    whole file for one bad row. `as_of` is the moment at which the inventory was as the file says,
+    and `modified` is the time at which the file was last written. See `_moment` for the rule
+    without them.
 
-    The import waits for a yes, unless `confirmed`, where a snapshot is empty or has fewer than half
-    of what is listed, and where tickets of existing groups would become free that are not free
-    now. It is refused where it must not wait, since there is nobody to say it. Two things are no
-    growth: a group that is new to the inventory is a new listing, and so is one that had vanished
-    and is listed again, as far as it has no more tickets than before.
+    Unless it is `confirmed`, the import waits for confirmation in two cases: if a snapshot is empty
+    or has fewer than half of the listed groups, and if tickets of existing groups would become free
+    that are not free now. Where the import may not wait, because there is nobody to confirm it, it
+    is refused instead. A group that is new to the inventory does not count as growth. Neither does
+    a group that had vanished and is listed again with no more tickets than before.
 
-    `progress` is called with a stage, how much of it is done, and of how much (0: not known). An
-    older import of the broker that is not done ends here as superseded, unless this one is refused
-    or a `dry_run`, which the caller drops.
+    `progress` is called with the name of a stage, how much of it is done, and how much there is (0
+    where that is not known). Older imports of the broker that have not ended become superseded,
+    unless this import is refused or is a `dry_run`, which the caller must drop.
 
-    Returns the import. What is wrong with the file raises nothing: the import is refused then, with
-    the reason. Raises BookBusy where another file of the broker is being checked, and what the
-    database raises; then there is no import, and nothing has changed.
+    Returns the import. A file that cannot be used raises nothing: the import is then refused, and
+    has the reason. Errors of the database are passed on; then there is no import.
+
+    Raises:
+        BookBusy: another file of the broker is being checked. Nothing has changed.
     """
     job = Import(
         broker=broker,
@@ -78,7 +81,7 @@ def check(
             read = _Read(stream)
             rows = open_book(read, format=format)
             _describe(job, rows)
-            job.started_at = clock()  # the database's own, by which claims are dated
+            job.started_at = clock()  # by the database's clock, as claims are
             job.save()
             staged = stage(rows, progress)
             job.sha256 = read.sha256.hexdigest()
@@ -107,7 +110,7 @@ def check(
 
 
 class _Read:
-    """A file that is read once, from which the digest of its bytes is taken on the way."""
+    """A file that is read once, and computes the digest of its bytes while it is read."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self.sha256 = hashlib.sha256()
@@ -120,19 +123,22 @@ class _Read:
 
 
 def _moment(job: Import, said: datetime | None, modified: datetime | None) -> datetime:
-    """The moment at which the inventory was as a file says.
+    """Return the moment at which the inventory was as a file says.
 
-    That is the one that somebody or the file itself has `said`. Otherwise it is when a file of free
-    tickets was last `modified`, or else now; but the same bytes are no younger than when they were
-    first read here, so that a file that is read again and again never adds tickets. Raises
-    BookError for a moment in the future or too far in the past.
+    This is the moment that somebody or the file itself has `said`. Without one, it is the time at
+    which a file of free tickets was last `modified`, or otherwise now. A file with the same bytes
+    as an earlier one has no later moment than that one, so that a file that is read again and again
+    never adds tickets.
+
+    Raises:
+        BookError: the moment is in the future or too far in the past.
     """
     now = job.started_at
     moment = said
     if moment is None:
         same = Import.objects.filter(broker=job.broker, sha256=job.sha256)
         first = same.aggregate(first=models.Min("as_of"))["first"]
-        # Where claimed tickets are in the file's numbers, nothing depends on an odd date of it.
+        # The moment does not matter where the file's numbers include claimed tickets.
         moment = modified if modified and job.quantities == Quantities.FREE else now
         moment = min(moment, first or moment)
     if moment > now + _SKEW:
@@ -171,7 +177,7 @@ def _count(job: Import, read: int) -> None:
 
 
 def _decide(job: Import, *, confirmed: bool, may_wait: bool) -> None:
-    """Refuse a book as a whole, or let it wait for a yes, where something speaks against it."""
+    """Refuse an import as a whole, or let it wait for confirmation, where there is a reason to."""
     objection = _objection(job)
     doubts = () if objection or confirmed else (_doubt(job), growth(job))
     doubt = " ".join(filter(None, doubts))
@@ -186,14 +192,14 @@ def _decide(job: Import, *, confirmed: bool, may_wait: bool) -> None:
 
 
 def _objection(job: Import) -> str:
-    """Why the file as a whole is not to be applied; empty where nothing speaks against it."""
+    """Return why the file as a whole must be refused, or an empty text."""
     if job.strict and job.refused:
         return f"Rows refused: {job.refused}. All or nothing was asked for."
     return "" if job.snapshot or job.rows_read else "The file has no rows."
 
 
 def _doubt(job: Import) -> str:
-    """Why somebody must say yes to a snapshot first; empty where it looks like a whole book."""
+    """Return why somebody must confirm a snapshot, or an empty text where it seems complete."""
     if not job.snapshot:
         return ""
     good = job.rows_read - job.refused
@@ -209,9 +215,10 @@ def _doubt(job: Import) -> str:
 
 
 def growth(job: Import) -> str:
-    """Which tickets of existing groups an import would free that are not free when it is checked.
+    """Return a sentence about the tickets that an import would free and that are not free now.
 
-    Returns a sentence with the largest of them and the sum; empty where there are none.
+    It has the number of these tickets in existing groups and names the groups with the most of
+    them. It is empty where there are none.
     """
     growing = job.rows.filter(verdict=Verdict.CHANGED, growth__gt=0)
     tickets, groups = growing.aggregate(models.Sum("growth"), models.Count("id")).values()
@@ -229,7 +236,7 @@ def growth(job: Import) -> str:
 
 
 def same_file(job: Import) -> Import | None:
-    """The last import of the same bytes in the same way that was applied before this one."""
+    """Return the last import that applied the same file in the same way before, or None."""
     if not job.sha256:
         return None
     facts = {name: getattr(job, name) for name in ("sha256", "format", "snapshot", "quantities")}

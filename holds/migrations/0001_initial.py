@@ -1,4 +1,4 @@
-"""Holds and exceptions, and what PostgreSQL refuses of them."""
+"""Creates holds and exceptions, with the triggers that protect them."""
 
 import django.contrib.postgres.constraints
 import django.contrib.postgres.fields
@@ -10,7 +10,7 @@ from django.db import migrations, models
 import holds.models.holds
 import holds.models.order_exceptions
 
-# The states that follow each other. Nothing ever returns to held.
+# The changes of state that are allowed. No hold ever returns to the state held.
 STATES = """
 CREATE FUNCTION holds_hold_states() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -27,7 +27,7 @@ END $$;
 CREATE TRIGGER holds_hold_states BEFORE UPDATE OF state ON holds_hold
 FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION holds_hold_states();
 """
-# What a hold was made with never changes.
+# The facts with which a hold was made never change.
 FACTS = """
 CREATE FUNCTION holds_hold_facts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -40,7 +40,7 @@ BEFORE UPDATE OF broker_id, global_id, group_id, event_id, remote_id, quantity, 
     unit_price, currency, created_at, expires_at, customer, note ON holds_hold
 FOR EACH ROW EXECUTE FUNCTION holds_hold_facts();
 """
-# Every hold is kept.
+# Holds are never deleted.
 KEPT = """
 CREATE TRIGGER holds_hold_kept BEFORE DELETE ON holds_hold
 FOR EACH ROW EXECUTE FUNCTION automator_append_only();
@@ -48,16 +48,16 @@ FOR EACH ROW EXECUTE FUNCTION automator_append_only();
 CREATE TRIGGER holds_hold_not_truncated BEFORE TRUNCATE ON holds_hold
 FOR EACH STATEMENT EXECUTE FUNCTION automator_append_only();
 """
-# A live claim keeps the seats that it was given, also when the list of its group changes. The
-# checks are deferred, because positions and list change one after the other while stock changes.
+# A live claim keeps the seats that it was given, even when the seats of its group change. The checks
+# are deferred, because a change of stock writes the positions and the seats one after the other.
 # There is one function for each table, so that each query compares columns with parameters and
-# nothing else: PL/pgSQL caches a plan that must do for every later call. Sequential scans are
-# turned off because such a plan may be older than most of the rows.
+# nothing else: PL/pgSQL caches its plan for all later calls. Sequential scans are turned off
+# because such a plan may be older than most of the rows.
 SEATS = """
 CREATE FUNCTION holds_hold_seats() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
-    -- A claim that was changed later in the transaction has a later call to judge it.
+    -- A claim that is changed again later in the transaction is checked by a later call.
     IF EXISTS (
         SELECT FROM inventory_ticketgroup g
         WHERE g.id = NEW.group_id
@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        # For the exclusion constraint, which compares a plain column beside the range.
+        # For the exclusion constraint, which compares a plain column as well as a range.
         BtreeGistExtension(),
         migrations.CreateModel(
             name="Hold",
@@ -159,7 +159,9 @@ class Migration(migrations.Migration):
                 (
                     "customer",
                     models.CharField(
-                        blank=True, help_text="Whom staff hold them for.", max_length=200
+                        blank=True,
+                        help_text="The person for whom staff hold the tickets.",
+                        max_length=200,
                     ),
                 ),
                 ("note", models.CharField(blank=True, max_length=1000)),
@@ -211,7 +213,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         default=holds.models.order_exceptions.new_public_id,
                         editable=False,
-                        help_text="The id that the marketplace was given for this exception.",
+                        help_text="The id that was given to the marketplace for this exception.",
                         max_length=16,
                         verbose_name="exception id",
                     ),
@@ -230,7 +232,7 @@ class Migration(migrations.Migration):
                             ("already_invoiced", "Release after invoice"),
                             ("late_invoice", "Invoice after expiry, honoured"),
                             ("late_off_sale", "Invoice after expiry, honoured while off sale"),
-                            ("sold_by_staff", "Invoice of an order that staff have sold by hand"),
+                            ("sold_by_staff", "Invoice of an order that staff have sold"),
                         ],
                         max_length=20,
                     ),
@@ -242,8 +244,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("currency", models.CharField(blank=True, max_length=3)),
-                ("answer", models.CharField(help_text="What the caller was told.", max_length=40)),
-                ("times", models.IntegerField(help_text="How often the call came.")),
+                (
+                    "answer",
+                    models.CharField(
+                        help_text="The code of the answer to the caller.", max_length=40
+                    ),
+                ),
+                ("times", models.IntegerField(help_text="How many times the call came.")),
                 ("first_at", models.DateTimeField()),
                 ("last_at", models.DateTimeField()),
                 ("resolved_at", models.DateTimeField(blank=True, null=True)),
@@ -307,7 +314,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(("state__in", ("held", "invoiced"))),
                 expressions=[("group", "="), ("positions", "&&")],
                 name="hold_seats_claimed_once",
-                violation_error_message="A seat has one live hold or sale at most.",
+                violation_error_message="A seat can have only one live hold or sale.",
             ),
         ),
         migrations.AddConstraint(
@@ -331,7 +338,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="hold_customer_of_staff",
-                violation_error_message="Only a hold by hand has a customer and a note.",
+                violation_error_message="Only a hold by staff has a customer and a note.",
             ),
         ),
         migrations.AddConstraint(
@@ -370,7 +377,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="hold_tombstone_holds_nothing",
-                violation_error_message="Only a released hold that never was has no tickets.",
+                violation_error_message="Only a release that came before its hold has no tickets.",
             ),
         ),
         migrations.AddConstraint(
@@ -404,7 +411,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="hold_positions_while_live",
-                violation_error_message="A live hold of numbered seats, and no other, has the positions of its seats.",
+                violation_error_message="Only a live hold of numbered seats has positions, and it has as many positions as tickets.",
             ),
         ),
         migrations.AddConstraint(
@@ -419,7 +426,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="hold_order_id_when_sold",
-                violation_error_message="A hold has an order id from its invoice on.",
+                violation_error_message="A hold has an order id once it is invoiced, not before.",
             ),
         ),
         migrations.AddConstraint(
@@ -431,7 +438,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="hold_expires_after_creation",
-                violation_error_message="A hold expires after it was made.",
+                violation_error_message="A hold must expire later than it was made.",
             ),
         ),
         migrations.AddConstraint(
@@ -439,7 +446,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("public_id",),
                 name="orderexception_public_id_unique",
-                violation_error_message="There is an exception with that exception id.",
+                violation_error_message="An exception with that exception id exists already.",
             ),
         ),
         migrations.AddConstraint(
@@ -447,7 +454,7 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 fields=("broker", "global_id", "order_id", "reason"),
                 name="orderexception_unique",
-                violation_error_message="There is one exception for an order and a reason.",
+                violation_error_message="An order has only one exception for each reason.",
             ),
         ),
         migrations.AddConstraint(

@@ -1,4 +1,7 @@
-"""Holds: claims on tickets, and the exceptions that calls on them leave to staff."""
+"""The models of holds, which claim tickets, and of the exceptions that are left to staff.
+
+Other packages import them from here.
+"""
 
 from holds.models.holds import LIVE, STAFF_PREFIX, Hold, State
 from holds.models.order_exceptions import OrderException, Reason

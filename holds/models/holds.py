@@ -1,4 +1,4 @@
-"""Holds: claims on tickets of a group, from a marketplace's hold call or by staff's hand."""
+"""Holds: claims on tickets of a group, made by a marketplace's hold call or by staff."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,13 +14,13 @@ from django.db.models.functions import Now
 from inventory import limits
 from inventory.models import Broker, Event, TicketGroup
 
-# How the global id of a hold by staff begins. No call can name one: the contract's ids have no
-# slash.
+# The global ids of holds by staff begin with this. No call can use one, because the ids of the
+# contract (/docs/contract/) have no slash.
 STAFF_PREFIX = "staff/"
 
 
 class State(models.TextChoices):
-    """Where a global id stands. Nothing ever returns to held."""
+    """The state of a hold. No hold ever returns to the state held."""
 
     HELD = "held", "Held"
     RELEASED = "released", "Released"
@@ -34,39 +34,39 @@ LIVE = (State.HELD.value, State.INVOICED.value)
 
 
 class HoldQuerySet(models.QuerySet["Hold"]):
-    """Reads for look-ups and lists."""
+    """Queries for look-ups and lists."""
 
     def named(self, broker_id: int, global_id: str) -> Self:
-        """The hold of a broker's global id, if there is one."""
+        """Filter for the hold with a global id of a broker."""
         return self.filter(broker_id=broker_id, global_id=global_id)
 
     def live(self) -> Self:
-        """Holds that claim their tickets, whether held or invoiced."""
+        """Filter for the holds that claim their tickets: those held or invoiced."""
         return self.filter(state__in=LIVE)
 
     def overdue(self) -> Self:
-        """Past their time by the database's clock, and held until they are expired."""
+        """Filter for the held holds that are past their time by the database's clock."""
         return self.filter(state=State.HELD, expires_at__lte=Now())
 
     def overdue_of(self, group_ids: Iterable[int], now: datetime) -> Self:
-        """The same for locked ticket groups at `now`, the longest overdue first."""
+        """Filter for the holds of locked groups that are overdue at `now`, the longest first."""
         overdue = self.filter(group_id__in=group_ids, state=State.HELD, expires_at__lte=now)
         return overdue.order_by("expires_at", "id")
 
 
 class Length(models.Func):
-    """How many positions a range has."""
+    """The number of positions in a range."""
 
     template = "(upper(%(expressions)s) - lower(%(expressions)s))"
     output_field = models.IntegerField()
 
 
 class Hold(models.Model):
-    """Some tickets of a group, set aside until a time, then sold or free again.
+    """Tickets of a group that are set aside until a time, and are then sold or free again.
 
     A sale is a hold that is invoiced: the same row goes on claiming the same seats. What the
-    marketplace was told (event, section, row, seats, price) is kept as it was. A *tombstone* is a
-    release that came before its hold: released, with no tickets and no group.
+    marketplace was told (event, section, row, seats and price) never changes. A *tombstone* is the
+    record of a release that came before its hold: it is released, and has no tickets and no group.
     """
 
     broker = models.ForeignKey(
@@ -92,7 +92,9 @@ class Hold(models.Model):
     expires_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()
     order_id = models.CharField(max_length=limits.ID_LENGTH, null=True)  # noqa: DJ001  none until invoiced
-    customer = models.CharField(max_length=200, blank=True, help_text="Whom staff hold them for.")
+    customer = models.CharField(
+        max_length=200, blank=True, help_text="The person for whom staff hold the tickets."
+    )
     note = models.CharField(max_length=limits.NOTE_LENGTH, blank=True)
 
     objects = HoldQuerySet.as_manager()
@@ -127,7 +129,7 @@ class Hold(models.Model):
                     ("positions", RangeOperators.OVERLAPS),
                 ],
                 condition=Q(state__in=LIVE),
-                violation_error_message="A seat has one live hold or sale at most.",
+                violation_error_message="A seat can have only one live hold or sale.",
             ),
             models.CheckConstraint(
                 name="hold_global_id_printable",
@@ -139,7 +141,7 @@ class Hold(models.Model):
             models.CheckConstraint(
                 name="hold_customer_of_staff",
                 condition=Q(customer="", note="") | Q(global_id__startswith=STAFF_PREFIX),
-                violation_error_message="Only a hold by hand has a customer and a note.",
+                violation_error_message="Only a hold by staff has a customer and a note.",
             ),
             models.CheckConstraint(
                 name="hold_state_known",
@@ -167,7 +169,7 @@ class Hold(models.Model):
                     seats__len=0,
                     state="released",
                 ),
-                violation_error_message="Only a released hold that never was has no tickets.",
+                violation_error_message="Only a release that came before its hold has no tickets.",
             ),
             models.CheckConstraint(
                 name="hold_seats_match_quantity",
@@ -181,19 +183,19 @@ class Hold(models.Model):
                     & Q(quantity=Length("positions"))
                 )
                 | (~(Q(state__in=LIVE) & Q(seats__len__gt=0)) & Q(positions__isnull=True)),
-                violation_error_message="A live hold of numbered seats, and no other, has the "
-                "positions of its seats.",
+                violation_error_message="Only a live hold of numbered seats has positions, and it "
+                "has as many positions as tickets.",
             ),
             models.CheckConstraint(
                 name="hold_order_id_when_sold",
                 condition=Q(state__in=["invoiced", "voided"], order_id__isnull=False)
                 | (~Q(state__in=["invoiced", "voided"]) & Q(order_id__isnull=True)),
-                violation_error_message="A hold has an order id from its invoice on.",
+                violation_error_message="A hold has an order id once it is invoiced, not before.",
             ),
             models.CheckConstraint(
                 name="hold_expires_after_creation",
                 condition=Q(expires_at__isnull=True) | Q(expires_at__gt=models.F("created_at")),
-                violation_error_message="A hold expires after it was made.",
+                violation_error_message="A hold must expire later than it was made.",
             ),
         ]
 
@@ -202,20 +204,20 @@ class Hold(models.Model):
 
     @property
     def total(self) -> Decimal | None:
-        """The price of all tickets of the hold; None for a tombstone."""
+        """The price of all tickets of the hold, or None for a tombstone."""
         return None if self.unit_price is None else self.unit_price * self.quantity
 
     @property
     def price_currency(self) -> str | None:
-        """The currency of the price; None for a tombstone, which has no price."""
+        """The currency of the price, or None for a tombstone, which has no price."""
         return None if self.unit_price is None else self.currency
 
     @property
     def by_staff(self) -> bool:
-        """Whether staff made it, outside the marketplace's calls."""
+        """Whether staff made the hold, and not a call of the marketplace."""
         return self.global_id.startswith(STAFF_PREFIX)
 
     @property
     def range(self) -> range:
-        """The positions of a live hold of numbered seats; empty without."""
+        """The positions of a live hold of numbered seats. It is empty for any other hold."""
         return range(self.positions.lower, self.positions.upper) if self.positions else range(0)

@@ -1,4 +1,4 @@
-"""Exceptions: what could not be honoured as asked, kept for staff as work to do."""
+"""Exceptions: calls that could not be honoured as asked, kept as work for staff."""
 
 import secrets
 from datetime import datetime
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Reason(models.TextChoices):
-    """Why staff have work to do."""
+    """Why an exception was recorded."""
 
     HOLD_NOT_FOUND = "hold_not_found", "Invoice without a hold"
     HOLD_RELEASED = "hold_released", "Invoice after release"
@@ -25,14 +25,14 @@ class Reason(models.TextChoices):
     ALREADY_INVOICED = "already_invoiced", "Release after invoice"
     LATE_INVOICE = "late_invoice", "Invoice after expiry, honoured"
     LATE_OFF_SALE = "late_off_sale", "Invoice after expiry, honoured while off sale"
-    SOLD_BY_STAFF = "sold_by_staff", "Invoice of an order that staff have sold by hand"
+    SOLD_BY_STAFF = "sold_by_staff", "Invoice of an order that staff have sold"
 
 
 class OrderExceptionQuerySet(models.QuerySet["OrderException"]):
-    """Reads and writes of the work list."""
+    """Queries and writes of the list of exceptions."""
 
     def open(self) -> Self:
-        """What nobody has resolved yet."""
+        """Filter for the exceptions that nobody has resolved yet."""
         return self.filter(resolved_at=None)
 
     def record(
@@ -46,11 +46,11 @@ class OrderExceptionQuerySet(models.QuerySet["OrderException"]):
         now: datetime,
         answer: str,
     ) -> str:
-        """Record an exception, or count the call if the exception is there already.
+        """Record an exception, or count the call if the exception exists already.
 
-        The money at risk is that of the `hold`, where there is one. `answer` is the code that the
-        caller is given. An exception that staff have resolved stays resolved. Returns the id under
-        which the caller knows the exception.
+        The money at risk is the total of the `hold`, where there is one. `answer` is the code of
+        the answer to the caller. An exception that staff have resolved stays resolved. Returns the
+        exception's public id, which is given to the caller.
         """
         price = hold.unit_price if hold else None
         with connection.cursor() as cursor:
@@ -75,7 +75,7 @@ class OrderExceptionQuerySet(models.QuerySet["OrderException"]):
         return public_id
 
     def resolve(self, *, now: datetime, by: str, note: str) -> int:
-        """Close what is open in this queryset; return how many were."""
+        """Resolve the open exceptions of this queryset, and return how many there were."""
         return self.open().update(resolved_at=now, resolved_by=by, note=note)
 
 
@@ -88,7 +88,7 @@ def new_public_id() -> str:
 
 
 class OrderException(models.Model):
-    """A call that staff must look at: a sale that could not be honoured, or one that came late."""
+    """A call that staff must look at, such as a sale that could not be honoured or came late."""
 
     broker = models.ForeignKey(
         Broker, on_delete=models.PROTECT, related_name="exceptions", db_index=False
@@ -98,7 +98,7 @@ class OrderException(models.Model):
         max_length=16,
         default=new_public_id,
         editable=False,
-        help_text="The id that the marketplace was given for this exception.",
+        help_text="The id that was given to the marketplace for this exception.",
     )
     global_id = models.CharField(max_length=limits.ID_LENGTH)
     order_id = models.CharField(max_length=limits.ID_LENGTH)
@@ -108,8 +108,8 @@ class OrderException(models.Model):
     )
     amount = models.DecimalField("money at risk", max_digits=14, decimal_places=2, null=True)
     currency = models.CharField(max_length=3, blank=True)
-    answer = models.CharField(max_length=40, help_text="What the caller was told.")
-    times = models.IntegerField(help_text="How often the call came.")
+    answer = models.CharField(max_length=40, help_text="The code of the answer to the caller.")
+    times = models.IntegerField(help_text="How many times the call came.")
     first_at = models.DateTimeField()
     last_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
@@ -125,12 +125,12 @@ class OrderException(models.Model):
             models.UniqueConstraint(
                 fields=["public_id"],
                 name="orderexception_public_id_unique",
-                violation_error_message="There is an exception with that exception id.",
+                violation_error_message="An exception with that exception id exists already.",
             ),
             models.UniqueConstraint(
                 fields=["broker", "global_id", "order_id", "reason"],
                 name="orderexception_unique",
-                violation_error_message="There is one exception for an order and a reason.",
+                violation_error_message="An order has only one exception for each reason.",
             ),
             models.CheckConstraint(
                 name="orderexception_reason_known",

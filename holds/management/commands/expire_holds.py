@@ -1,4 +1,4 @@
-"""The sweep: what is overdue becomes free. Nothing but tidiness depends on it."""
+"""The command that expires overdue holds. The calls work correctly without it as well."""
 
 import logging
 import signal
@@ -20,28 +20,32 @@ from inventory.transactions import OutcomeUnknown
 logger = logging.getLogger("holds.expire_holds")
 
 CALLER = Caller("command expire_holds")
-PAUSE = 0.02  # seconds between batches, in which the calls that wait for a lock get it
-LOOK = 0.2  # seconds within which a stop is noticed
+PAUSE = 0.02  # seconds between batches, so that calls that wait for a lock can get it
+LOOK = 0.2  # seconds within which a signal to stop is noticed
 MOST_REPORTED = 20  # ticket groups named in one report
-# The database is away, read-only, not migrated or was lost at COMMIT: the next round may find it
-# mended.
+# The database is unavailable, read-only, not migrated, or was lost at COMMIT. The next round may
+# succeed.
 TROUBLE = (DatabaseError, InterfaceError, OutcomeUnknown)
 
 
 def at_least_one(text: str) -> int:
-    """An argument that is a whole number from 1."""
+    """Parse an argument that is a whole number of at least 1.
+
+    Raises:
+        ArgumentTypeError: the text is no such number.
+    """
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
         raise ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
 
 
 class Command(BaseCommand):
-    """Run it as often as you like, many at once, kill it anywhere, or never run it."""
+    """Expires overdue holds. It may run often, or several times at once, and may be killed."""
 
-    help = "Expire the holds that are overdue. A hold call that needs their tickets does so itself."
+    help = "Expire the overdue holds. A hold call that needs their tickets expires them itself."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """How much at a time, and how often."""
+        """Add the options of the command."""
         parser.add_argument(
             "--dry-run", action="store_true", help="print what is overdue and change nothing"
         )
@@ -50,21 +54,21 @@ class Command(BaseCommand):
             type=at_least_one,
             default=100,
             metavar="N",
-            help="holds in one transaction (default: %(default)s)",
+            help="number of holds in one transaction (default: %(default)s)",
         )
         parser.add_argument(
             "--every",
             type=at_least_one,
             metavar="SECONDS",
-            help="go on until stopped, with this pause between two rounds",
+            help="repeat until stopped, with this pause between two rounds",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Expire once, or again and again.
+        """Expire overdue holds once, or repeatedly with `--every`.
 
         Raises:
-            CommandError: the database cannot be used, or some ticket groups could not be changed,
-                and there is no next round.
+            CommandError: the options contradict each other; or, without `--every`, the database
+                cannot be used or some ticket groups could not be changed.
         """
         if options["dry_run"] and options["every"]:
             raise CommandError("--dry-run looks once: leave --every out.")
@@ -82,7 +86,7 @@ class Command(BaseCommand):
             raise CommandError(failures(sweep))
 
     def look(self) -> None:
-        """Print what is overdue by the database's clock, the longest first."""
+        """Print the holds that are overdue by the database's clock, the longest overdue first."""
         overdue = Hold.objects.overdue().select_related("broker").order_by("expires_at", "id")
         holds = 0
         for hold in overdue.iterator():
@@ -94,7 +98,7 @@ class Command(BaseCommand):
         self.say(f"{counted(holds)} would be expired." if holds else "Nothing is overdue.")
 
     def expire(self, sweep: Sweep) -> str:
-        """Expire until there is nothing left to do; return the sentence about it."""
+        """Expire all overdue holds, and return a sentence that says how many there were."""
         expired = batches = 0
         for some in sweep.round():
             expired, batches = expired + some, batches + 1
@@ -111,9 +115,10 @@ class Command(BaseCommand):
         return f"{counted(expired)} expired." if expired else "Nothing was overdue."
 
     def go_on(self, sweep: Sweep, every: int) -> None:
-        """Expire in rounds until stopped; a database that is away may come back.
+        """Expire overdue holds in rounds until stopped, even if the database is unavailable.
 
-        Each round is a line of the log and not of standard output, since this runs as a service.
+        Each round writes a line to the log and not to standard output, since this runs as a
+        service.
         """
         while not self.stopped:
             try:
@@ -131,19 +136,19 @@ class Command(BaseCommand):
         logger.info("Stopped.")
 
     def rest(self, seconds: int) -> None:
-        """Sleep, unless stopped."""
+        """Sleep for some seconds, or until stopped."""
         due = time.monotonic() + seconds
         while not self.stopped and time.monotonic() < due:
             time.sleep(LOOK)
 
     def say(self, line: str) -> None:
-        """Print a line, at once even into a pipe."""
+        """Print a line, and flush it so that it is not buffered in a pipe."""
         self.stdout.write(line)
         self.stdout.flush()
 
     @contextmanager
     def stoppable(self) -> Iterator[None]:
-        """Let SIGTERM and Ctrl-C end the work after the batch that is under way."""
+        """Let SIGTERM and Ctrl-C stop the work after the current batch."""
         before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
         try:
             for each in before:
@@ -154,17 +159,17 @@ class Command(BaseCommand):
                 signal.signal(each, handler)
 
     def stop(self, signum: int, frame: FrameType | None) -> None:
-        """End after the batch that is under way."""
+        """Stop after the current batch."""
         self.stopped = True
 
 
 def counted(holds: int) -> str:
-    """The number of holds in words."""
+    """Return a number of holds with its noun."""
     return "1 hold" if holds == 1 else f"{holds} holds"
 
 
 def failures(sweep: Sweep) -> str:
-    """What could not be expired, and why: a sentence, and a line for each ticket group."""
+    """Return a report of the groups whose holds could not be expired, with a line for each."""
     groups = len(sweep.failed)
     many = "1 ticket group" if groups == 1 else f"{groups} ticket groups"
     named = list(sweep.failed.items())[:MOST_REPORTED]
