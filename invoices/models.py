@@ -1,4 +1,4 @@
-"""Invoices: sales to the marketplace or by hand, and what undoes one. No row ever changes."""
+"""Invoices and voids, which record sales and their undoing. Their rows never change."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,30 +12,31 @@ from holds.models import Hold, OrderException, Reason
 from inventory import limits
 from inventory.models import Broker
 
-# Who buys what TEvo's calls sell (FIELD section 1).
+# The buyer of every sale that TEvo's calls make is Ticket Evolution itself.
 BUYER = "Ticket Evolution"
-# The exceptions that a sale itself records, in contrast to those of a call that was refused.
+# The exceptions that a sale records. All others are recorded by refused calls.
 RECORDED_BY_A_SALE = (Reason.LATE_INVOICE, Reason.LATE_OFF_SALE, Reason.SOLD_BY_STAFF)
 
 
 class InvoiceQuerySet(models.QuerySet["Invoice"]):
-    """Reads for look-ups and lists."""
+    """Queries for look-ups and lists, and the statement that writes an invoice."""
 
     def of_order(self, *, broker_id: int, order_id: str) -> list["Invoice"]:
-        """The invoices of a marketplace's order id, with their holds: it can have several lines.
+        """Return the invoices of a marketplace's order id, one for each hold, with their holds.
 
-        What staff sold elsewhere under such a reference is not the marketplace's to know. The
-        holds are read in a statement of their own: PostgreSQL can choose to join them by reading
-        the whole table of holds, where its statistics of one table are older than of the other.
+        Sales by staff under the same reference are left out, because the marketplace must not see
+        them. The holds are read in a statement of their own: for a join, PostgreSQL may read the
+        whole table of holds where the statistics of one table are older than those of the other.
         """
         invoices = self.filter(broker_id=broker_id, order_id=order_id)
         found = invoices.prefetch_related("hold").order_by("id")
         return [invoice for invoice in found if not invoice.hold.by_staff]
 
     def of_hold(self, hold: Hold) -> tuple["Invoice", str]:
-        """Return the invoice of a hold that is invoiced; its hold is the given one.
+        """Return the invoice of an invoiced hold, and the id of the exception of this sale.
 
-        The second value is the id of the exception that the sale has recorded, or empty.
+        The id is empty where the sale has not recorded an exception. The given `hold` is set as the
+        hold of the invoice.
         """
         recorded = OrderException.objects.filter(
             broker_id=OuterRef("broker_id"),
@@ -57,9 +58,13 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
         buyer: str = BUYER,
         unit_price: Decimal | None = None,
     ) -> "Invoice":
-        """Write the invoice of a hold that has just been sold, at its price or the one given.
+        """Write and return the invoice of a hold that has just been sold.
 
-        In SQL: it is the hot path.
+        `unit_price` is the price of one ticket where it is not that of the hold. The statement is
+        written in SQL because this is the hot path.
+
+        Raises:
+            ValueError: the hold has no price or no order id.
         """
         price = hold.unit_price if unit_price is None else unit_price
         if price is None or hold.order_id is None:
@@ -87,7 +92,7 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
 
 
 class Invoice(models.Model):
-    """A sale of one hold: to the marketplace under its order id, or by hand under a reference."""
+    """A sale of one hold, either to the marketplace or by staff, under an order id or reference."""
 
     broker = models.ForeignKey(
         Broker, on_delete=models.PROTECT, related_name="invoices", db_index=False
@@ -111,7 +116,7 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 name="invoice_total_adds_up",
                 condition=Q(quantity__gt=0, total=F("unit_price") * F("quantity")),
-                violation_error_message="The total is the price of one ticket times how many.",
+                violation_error_message="The total must be the unit price times the quantity.",
             ),
         ]
 
@@ -120,12 +125,13 @@ class Invoice(models.Model):
 
 
 class Void(models.Model):
-    """Staff undid a sale: a new fact beside the invoice, which stays as it was."""
+    """The record that staff undid a sale. The invoice itself stays as it was."""
 
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="void")
     reason = models.CharField(max_length=limits.NOTE_LENGTH)
     back_to_stock = models.BooleanField(
-        default=True, help_text="Off: the tickets are gone, and left the ticket group."
+        default=True,
+        help_text="If this is off, the tickets are gone and have left the ticket group.",
     )
     voided_by = models.CharField(max_length=200)
     voided_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""The wire format of invoice calls: every field name of theirs stands here, and only here."""
+"""The wire format of invoice calls. Their field names are defined here and nowhere else."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class InvoiceCall(serializers.Serializer[Any]):
 
 
 class InvoicePath(serializers.Serializer[Any]):
-    """The id in the path of a look-up."""
+    """The order id in the path of a look-up."""
 
     order_id = WireIdField()
 

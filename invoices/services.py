@@ -1,4 +1,4 @@
-"""The calls on invoices: invoice, and the void of staff. CONTRACT.md, cell by cell."""
+"""The invoice call, as the contract (/docs/contract/) defines it, and the void by staff."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from inventory.transactions import one_trip
 from invoices.errors import OrderConflict, TicketsUnavailable
 from invoices.models import Invoice, Void
 
-# The exceptions that a later success of the same call settles.
+# The exceptions that are resolved when the same call succeeds later.
 _SETTLED_BY_SUCCESS = (Reason.HOLD_NOT_FOUND, Reason.TICKETS_UNAVAILABLE)
 
 
@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
     """The result of a call that succeeded.
 
     `replayed` says whether the same call had taken effect before. `exception_id` is the id of the
-    exception that the sale has recorded for staff, empty where there is none.
+    exception that the sale has recorded for staff. It is empty where there is none.
     """
 
     invoice: Invoice
@@ -33,10 +33,16 @@ class Outcome(NamedTuple):
 def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) -> Outcome:
     """Sell the tickets of a hold under `order_id`, at the price of the hold.
 
-    An expired hold is honoured while its seats, or others of its group together, are free; staff
-    are told. Raises HoldNotFound, HoldReleased, SaleVoided, OrderConflict or TicketsUnavailable,
-    each after its exception for staff is committed: an invoice call ends in a sale or in work for
-    staff, never in neither.
+    An expired hold is honoured as long as its seats, or other adjacent seats of its group, are
+    free. The sale then records an exception for staff. Every refusal commits an exception for staff
+    before it is raised, so that each invoice call ends either in a sale or in work for staff.
+
+    Raises:
+        HoldNotFound: the broker has no hold with that global id.
+        HoldReleased: the hold was released.
+        SaleVoided: the hold was sold, and staff voided the sale.
+        OrderConflict: the hold is sold under another order id.
+        TicketsUnavailable: the hold has expired, and its tickets are gone.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
         situation = claims.read_situation(
@@ -45,7 +51,7 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
         try:
             return _invoice(situation, group, order_id, caller)
         except Refusal as error:
-            refusal = error  # raised through, it would take the exception row with it
+            refusal = error  # raised here, it would roll back the row of the exception
         refusal.members["exception_id"] = OrderException.objects.record(
             Reason(refusal.code),
             broker_id=broker_id,
@@ -57,7 +63,7 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
         )
     if isinstance(refusal, HoldNotFound) and Hold.objects.named(broker_id, global_id).exists():
         # The hold was committed after this call looked for it. Another invoice call may have sold
-        # it before the exception was committed, and so could not close it: this one does.
+        # it before the exception was committed, and so could not resolve it. The retry does that.
         raise claims.ClaimMoved
     raise refusal
 
@@ -91,13 +97,16 @@ def _invoice(
 
 
 def _free_again(hold: Hold, group: TicketGroup, situation: claims.Situation) -> range | None:
-    """Positions for an expired hold: its own seats, else others together; None without numbers.
+    """Return the positions for an expired hold: those of its own seats, or of others together.
 
-    The marketplace has accepted the order already, so the split rule is only a preference here,
-    and a group that staff took off sale still honours the order. A group that has vanished from
-    the broker's book does not, because its tickets were most likely sold elsewhere. Neither does a
-    group that lies at another event, section or row by now, which is not what the buyer was
-    promised. Raises TicketsUnavailable.
+    Returns None where tickets have no seat numbers. The marketplace has accepted the order already,
+    so the split rule is only a preference here, and a group that staff took off sale still honours
+    the order. A group that has vanished from the broker's book does not, because its tickets were
+    most likely sold elsewhere. Neither does a group that has been moved to another event, section
+    or row, which is not what the buyer was promised.
+
+    Raises:
+        TicketsUnavailable: the order cannot be honoured.
     """
     if not group.listed:
         raise TicketsUnavailable("The ticket group has vanished from the broker's book.")
@@ -125,7 +134,7 @@ def _sell(
     *,
     late: Reason | None = None,
 ) -> Outcome:
-    """Sell a hold; `late` is the reason of the exception for staff where the hold had expired."""
+    """Sell a hold. `late` is the reason of the exception for staff where the hold had expired."""
     hold.order_id = order_id
     effect = Effect.INVOICED_LATE if late else Effect.INVOICED
     with one_trip():
@@ -151,7 +160,7 @@ def _sell(
 
 
 def _settle(situation: claims.Situation, hold: Hold, order_id: str, caller: Caller) -> None:
-    """Close the open exceptions of an order and hold that a sale settles."""
+    """Resolve the open exceptions of an order and hold that a sale settles."""
     if not situation.excepted:
         return
     failed = OrderException.objects.filter(
@@ -164,10 +173,13 @@ def _settle(situation: claims.Situation, hold: Hold, order_id: str, caller: Call
 
 
 def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Caller) -> Void:
-    """Undo a sale on staff's word: its tickets go back to stock, the invoice stays on record.
+    """Undo a sale for staff. Its tickets go back to stock, and the invoice stays on record.
 
-    Unless `back_to_stock` the tickets are gone: they leave the ticket group in the same moment, so
-    that nobody can hold them in between. Raises SaleVoided if it was voided before.
+    Without `back_to_stock` the tickets leave the ticket group in the same transaction, so that
+    nobody can hold them in between.
+
+    Raises:
+        SaleVoided: the sale was voided before.
     """
     broker_id, global_id = sale.broker_id, sale.hold.global_id
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:

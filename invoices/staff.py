@@ -1,6 +1,6 @@
-"""Sales that do not come through the marketplace's calls, written down by staff.
+"""The services with which staff record sales that were not made by calls of the marketplace.
 
-The same lock, claims, ledger and constraints as the calls: a sale is a hold that is invoiced.
+They use the same lock, claims, ledger and constraints as the calls: a sale is an invoiced hold.
 """
 
 from datetime import timedelta
@@ -19,7 +19,7 @@ from invoices.services import Outcome
 
 
 class Sale(NamedTuple):
-    """What staff know of a sale: where it was made, its number there, the price of one ticket."""
+    """What staff know of a sale: its channel, the order number there, the price of one ticket."""
 
     channel: str
     reference: str
@@ -32,9 +32,13 @@ def sell(
 ) -> Outcome:
     """Sell free tickets of a group.
 
-    Overdue holds of the group are expired where their tickets are needed. Raises
-    TicketGroupNotFound, InsufficientTickets, or Refusal for a form that had another effect before.
-    Then nothing has changed.
+    Overdue holds of the group are expired where their tickets are needed. A refused call changes
+    nothing.
+
+    Raises:
+        TicketGroupNotFound: the broker has no such ticket group.
+        InsufficientTickets: the wanted tickets are not free, or not next to each other.
+        Refusal: the same form was sent before with other facts.
     """
     with locked(wanted) as group:
         situation = claims.read_situation(
@@ -53,11 +57,16 @@ def sell(
 
 @claims.retry_once_if_outraced
 def sell_held(*, broker_id: int, global_id: str, sale: Sale, caller: Caller) -> Outcome:
-    """Sell what staff hold for a customer, at the price of the sale.
+    """Sell the tickets that staff hold for a customer, at the price of the sale.
 
-    An overdue hold is sold like any other, as the marketplace's are. Raises HoldNotFound,
-    HoldReleased, HoldExpired, SaleVoided, or Refusal for a hold of the marketplace or one that is
-    sold otherwise.
+    An overdue hold that has not been expired is sold like any other.
+
+    Raises:
+        HoldNotFound: the broker has no hold with that global id.
+        HoldReleased: the hold was released.
+        HoldExpired: the hold has expired.
+        SaleVoided: the hold was sold, and the sale was voided.
+        Refusal: the hold is the marketplace's, or it is sold already with other facts.
     """
     with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
         situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
@@ -79,7 +88,7 @@ def sell_held(*, broker_id: int, global_id: str, sale: Sale, caller: Caller) -> 
 
 
 def _sold_before(hold: Hold, sale: Sale) -> Outcome:
-    """The sale that the same form made before."""
+    """Return the sale that the same form made before, or raise where it differs from the form."""
     if hold.state != State.INVOICED:
         raise Refusal(f"This form was sent before; its hold is {hold.state} now. Open it anew.")
     invoice, _ = Invoice.objects.of_hold(hold)

@@ -1,4 +1,4 @@
-"""Where the calls on invoices are found, each with and without a trailing slash."""
+"""The URLs of the calls on invoices, each with and without a trailing slash."""
 
 from django.urls import path
 

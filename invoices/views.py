@@ -1,4 +1,4 @@
-"""The calls on invoices: a view reads the call, makes one domain call and answers."""
+"""The API views of invoices. Each validates the request, calls one service and answers."""
 
 from typing import Any, ClassVar
 
@@ -44,16 +44,16 @@ def _example(answer: Any, description: str, body: dict[str, Any]) -> OpenApiResp
 
 
 class InvoiceViewSet(ViewSet):
-    """Sell what is on hold, with TEvo as the buyer."""
+    """Sell tickets that are on hold, with TEvo as the buyer."""
 
     http_method_names = ("get", "head", "post")  # so that Allow does not list OPTIONS, which is 405
 
-    # Which refusals each call can answer; the OpenAPI document and the docs page list them.
+    # The refusals that each call can answer. The OpenAPI document and the docs pages list them.
     refusals = {
         "create": (HoldNotFound, HoldReleased, SaleVoided, OrderConflict, TicketsUnavailable),
         "retrieve": (InvoiceNotFound,),
     }
-    # The members that every refusal of a call has beside its own, as its examples show them.
+    # The members that all refusals of a call have in addition to their own, with example values.
     members_of_refusals: ClassVar = {"create": {"exception_id": "5f0c6b1e9d4f4f0f"}}
 
     @extend_schema(
@@ -70,14 +70,14 @@ class InvoiceViewSet(ViewSet):
         responses={
             201: _example(
                 InvoiceAnswer,
-                "The tickets are sold. `late` says that the hold had expired and they were still "
-                "free. `exception_id` is there where the broker's staff were told of the sale: it "
-                "is late, or they had sold tickets of that order by hand.",
+                "The tickets are sold. `late` says that the hold had expired and its tickets were "
+                "still free. `exception_id` is present where the sale was recorded as an exception "
+                "for the broker's staff: it is late, or they had sold tickets of that order.",
                 {**_LINE, **_REQUEST_ID},
             ),
             200: _example(
                 InvoiceAnswer,
-                "The same call had taken effect before; nothing changed.",
+                "The same call had taken effect before. Nothing has changed.",
                 {**_LINE, **_REQUEST_ID},
             ),
         },
@@ -85,7 +85,7 @@ class InvoiceViewSet(ViewSet):
     def create(self, request: Request) -> Response:
         """Turn a hold into a sale.
 
-        Every refusal is written down for the broker's staff: the tickets are promised to a buyer.
+        Every refusal is recorded for the broker's staff, since a buyer was promised the tickets.
         """
         call = InvoiceCall(data=request.data)
         call.is_valid(raise_exception=True)
@@ -113,7 +113,7 @@ class InvoiceViewSet(ViewSet):
         },
     )
     def retrieve(self, request: Request, order_id: str) -> Response:
-        """List what was sold under an order id."""
+        """List the sales under an order id."""
         path = InvoicePath(data={"order_id": order_id})
         path.is_valid(raise_exception=True)
         with replicated():

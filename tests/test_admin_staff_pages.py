@@ -1,4 +1,4 @@
-"""Holds and sales by hand, from the page of a ticket group."""
+"""Holds and sales by staff, from the page of a ticket group."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -52,7 +52,7 @@ def test_seats_that_are_ticked_are_held_for_a_customer(staff: Staff, group: Tick
     shown = staff.page(page_of(hold))
     assert "2 held for Jane Doe. Still free: 4." in shown
     assert "Friday" in shown
-    assert staff.table(page_of(Hold))[0][0] == "Jane Doe by hand"
+    assert staff.table(page_of(Hold))[0][0] == "Jane Doe by staff"
     assert not list(differences())
 
 

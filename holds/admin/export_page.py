@@ -1,4 +1,4 @@
-"""A broker's book as a download, from the list of ticket groups."""
+"""The page on which a broker's book is downloaded, reached from the list of ticket groups."""
 
 from typing import Any
 
@@ -17,22 +17,22 @@ from inventory.admin.tenancy import OwnRowsAdmin, only_broker
 from inventory.models import Broker
 
 AVAILABLE = "available"
-# What a button need not say.
+# The answers that the address of the page can leave out.
 DEFAULTS = {"which": AVAILABLE, "format": "sync"}
 
 
 class ExportForm(forms.Form):
-    """Which book; `broker` is asked of those alone who see every broker's."""
+    """Asks what to export. Only users who see all brokers are asked for the broker."""
 
     broker = forms.ModelChoiceField(Broker.objects.all())
     which = forms.ChoiceField(
         choices=[(AVAILABLE, "What is available now"), ("all", "The whole book")],
-        help_text="What is available goes to other channels: free tickets on sale, with neither "
-        "cost nor internal notes. The whole book has all tickets, held and sold ones included.",
+        help_text="What is available is meant for other channels: free tickets that are on sale, "
+        "without costs and internal notes. The whole book also has held and sold tickets.",
     )
     format = forms.ChoiceField(
         choices=[("sync", "Sync snapshot"), ("tevo", "TEvo import file")],
-        help_text="TEvo's file has no split rules, stock types and in-hand dates.",
+        help_text="TEvo's file has no split rules, stock types or in-hand dates.",
     )
 
     def __init__(self, *data: Any, own: Broker | None, **kwargs: Any) -> None:
@@ -44,7 +44,7 @@ class ExportForm(forms.Form):
 
 
 class ExportPage(OwnRowsAdmin):
-    """Adds the download to the admin of ticket groups."""
+    """Adds the export page to the admin of ticket groups."""
 
     def get_urls(self) -> list[Any]:
         export: URLPattern = path(
@@ -56,7 +56,7 @@ class ExportPage(OwnRowsAdmin):
 
     @method_decorator(require_safe)
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """The file at once; first the page that asks for what the address does not say."""
+        """Return the file, or a form where the address does not say everything."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         own = only_broker(request)
@@ -71,7 +71,7 @@ class ExportPage(OwnRowsAdmin):
             today=timezone.localdate(),
         )
         return StreamingHttpResponse(
-            iter(export),  # which is closed with the answer, also when the reader is gone
+            iter(export),  # closed with the response, even if the client disconnects
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": content_disposition_header(True, export.file_name)},  # noqa: FBT003
         )

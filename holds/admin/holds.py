@@ -1,4 +1,4 @@
-"""Holds in the admin: everything to read, and release as an action."""
+"""The admin of holds, which is read-only except for the action that releases them."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -25,7 +25,7 @@ from inventory.prices import money
 
 
 def place_in_two_lines(hold: Hold) -> str:
-    """Section and row as the marketplace was told, and the seats below."""
+    """Return the section and row of a hold as HTML, with the seats in a second line."""
     if hold.section is None:
         return "-"
     return format_html(
@@ -35,14 +35,14 @@ def place_in_two_lines(hold: Hold) -> str:
 
 
 class MakerFilter(admin.SimpleListFilter):
-    """Whether a hold came from the marketplace or was made by hand."""
+    """Filters holds by whether the marketplace or staff made them."""
 
     title = "maker"
     parameter_name = "made"
     global_id_lookup = "global_id"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("marketplace", "Marketplace"), ("staff", "Staff, by hand")]
+        return [("marketplace", "Marketplace"), ("staff", "Staff")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         by_staff = Q((f"{self.global_id_lookup}__startswith", STAFF_PREFIX))
@@ -82,7 +82,7 @@ class HoldAdmin(OwnRowsAdmin):
         *("created_at", "expires_at", "changed_at"),
     )
     empty_text = (
-        "No holds yet. They come with the marketplace's hold calls: give it an API key, and the "
+        "No holds yet. The marketplace makes them with its hold calls: give it an API key and the "
         "remote ids of your ticket groups."
     )
 
@@ -98,7 +98,7 @@ class HoldAdmin(OwnRowsAdmin):
         return (*self.fields, *by_staff)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # The clock that the filters go by.
+        # The time of the database, by which the filters go as well.
         rows: QuerySet[Any] = super().get_queryset(request).annotate(now=Now())
         return rows
 
@@ -122,8 +122,8 @@ class HoldAdmin(OwnRowsAdmin):
     @asked_first(
         title="Release holds",
         warning="The tickets go back on sale at once. Where the marketplace made the hold, it is "
-        "not told: it may still believe that it has them, and its invoice will be refused and come "
-        "to you as an exception. Look there first.",
+        "not told: it may still believe that it has them. Its invoice will then be refused and "
+        "come to you as an exception. Look at the marketplace first.",
         columns=(
             *("held_for", "standing", "time_left", "remote_id", "event_and_when", "place"),
             *("quantity", "total"),
@@ -147,7 +147,7 @@ class HoldAdmin(OwnRowsAdmin):
         if not hold.by_staff:
             return hold.global_id
         return format_html(
-            '{}<br><span class="quiet">by hand</span>', hold.customer or "No customer named"
+            '{}<br><span class="quiet">by staff</span>', hold.customer or "No customer named"
         )
 
     @admin.display(description="state", ordering="state")

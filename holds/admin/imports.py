@@ -1,6 +1,7 @@
-"""Importing a broker's book in the admin: upload, look at what it would change, apply, look back.
+"""The admin of imports: upload a broker's book, see what it would change, apply it, look back.
 
-Each request does one thing in transactions of its own, which Django's own pages would wrap in one.
+The views are not wrapped in one transaction as Django's own admin views are, because checking and
+applying an import open their own transactions.
 """
 
 from collections.abc import Callable
@@ -34,7 +35,7 @@ from inventory.admin.tenancy import OwnRowsAdmin, caller, only_broker
 from inventory.models.imports import Import, ImportState, Verdict
 from inventory.transactions import DATABASE_UNAVAILABLE
 
-# How long a request goes on applying; a browser, and a proxy, wait longer.
+# How long a request applies an import. Browsers and proxies wait longer than this.
 SECONDS = 2.0
 TAKEN = "Nothing is applied yet: a newer book is being checked. Try it again in a moment."
 WAITING = {ImportState.CHECKED, ImportState.CONFIRM}
@@ -73,7 +74,7 @@ class ImportAdmin(OwnRowsAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Take a file and check it; the import it makes has what became of it."""
+        """Check an uploaded file, and redirect to the page of its import."""
         if not self.has_add_permission(request):
             raise PermissionDenied
         own = only_broker(request)
@@ -93,7 +94,9 @@ class ImportAdmin(OwnRowsAdmin):
         job = checking.check(**form.answers(), asked_by=caller(request).name)
         self.log_addition(request, job, "Uploaded.")
         if job.state == ImportState.CHECKED and not job.to_apply and not job.events:
-            applying.apply(job, caller=caller(request))  # nothing, and so nothing to ask
+            applying.apply(
+                job, caller=caller(request)
+            )  # there is nothing to apply, and so nothing to ask
         return job
 
     def change_view(
@@ -103,7 +106,7 @@ class ImportAdmin(OwnRowsAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> HttpResponse:
-        """What an import says, how far it is, and what can be done with it."""
+        """Show the result and the progress of an import, and what can be done with it."""
         job = self.get_object(request, object_id)
         if not self.has_view_permission(request, job):
             raise PermissionDenied
@@ -124,7 +127,7 @@ class ImportAdmin(OwnRowsAdmin):
             "first": preview.FIRST,
             "same_file": checking.same_file(job),
             "refused_rows": preview.first_rows(job, Verdict.REFUSED),
-            # Only where the person has just said that it shall be applied.
+            # Only after the user has asked to apply the import.
             "goes_on": "goes-on" in request.GET,
         }
         context["linked"] = ["refused"]
@@ -139,7 +142,7 @@ class ImportAdmin(OwnRowsAdmin):
 
     @method_decorator(require_POST)
     def apply_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Apply for a while; the page shows how far that is, and goes on from there."""
+        """Apply an import for some seconds. The page shows the progress and can continue."""
         job = self._own(request, pk)
         before = job.state
         try:
@@ -149,7 +152,7 @@ class ImportAdmin(OwnRowsAdmin):
         except DATABASE_UNAVAILABLE:
             self.message_user(
                 request,
-                "The database is busy just now. What was applied stays so: go on in a moment.",
+                "The database is busy just now. What was applied stays applied: go on in a moment.",
                 messages.WARNING,
             )
             return HttpResponseRedirect(_page_of(job))
@@ -162,7 +165,7 @@ class ImportAdmin(OwnRowsAdmin):
 
     @method_decorator(require_POST)
     def discard_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """End an import that waits, with nothing applied."""
+        """End an import that has not begun, without applying anything."""
         job = self._own(request, pk)
         try:
             if job.state in WAITING:
@@ -175,7 +178,7 @@ class ImportAdmin(OwnRowsAdmin):
 
     @method_decorator(require_safe)
     def refused_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
-        """The refused rows as a file to correct."""
+        """Return the refused rows as a file that can be corrected."""
         job = self._own(request, pk)
         return StreamingHttpResponse(
             refused_rows(job),

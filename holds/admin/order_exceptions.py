@@ -1,4 +1,4 @@
-"""Exceptions in the admin: what could not be honoured as asked, to read and to resolve."""
+"""The admin of exceptions, where staff read and resolve them."""
 
 from typing import Any
 
@@ -31,9 +31,9 @@ class OpenFilter(admin.SimpleListFilter):
 
 
 class NoteForm(forms.Form):
-    """What was done about an exception."""
+    """Asks what was done about an exception."""
 
-    note = words_field(help_text="What you did, for whoever looks at this later.")
+    note = words_field(help_text="What you did about it. Others will read this later.")
 
 
 @admin.register(OrderException)
@@ -52,18 +52,18 @@ class OrderExceptionAdmin(OwnRowsAdmin):
         *("times", "first_at", "last_at", "resolved_at", "resolved_by", "note"),
     )
     empty_text = (
-        "No exceptions: every call was honoured as asked. What could not be will stand here as "
-        "work to do."
+        "No exceptions: every call was honoured as asked. A call that cannot be honoured will "
+        "appear here for you to resolve."
     )
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """Open ones first, then the newest."""
+        """Order open exceptions before resolved ones, and newer ones before older ones."""
         return (F("resolved_at").desc(nulls_first=True), "-id")
 
     @asked_first(
         title="Resolve exceptions",
-        warning="Resolving sells, holds and frees nothing: it says that you have settled the "
-        "matter, with the marketplace or by other tickets.",
+        warning="Resolving does not sell, hold or free tickets. It says that you have settled the "
+        "matter, with the marketplace or with other tickets.",
         columns=("reason", "order_id", "global_id", "at_risk", "last_at"),
         form=NoteForm,
     )

@@ -1,6 +1,6 @@
-"""Pages on which staff hold tickets for a customer: ticked in the picture of the seats, or counted.
+"""The page on which staff hold tickets for a customer.
 
-What such a page shares with those that sell by hand is here too.
+The parts that it shares with the pages on which staff sell tickets are here as well.
 """
 
 from collections.abc import Callable
@@ -29,11 +29,14 @@ from inventory.errors import Refusal
 from inventory.models import TicketGroup
 from inventory.transactions import DATABASE_UNAVAILABLE
 
-BUSY = "It is busy just now; perhaps it was done, perhaps not. Send this again: it is done once."
+BUSY = (
+    "The database is busy, and it is not known whether this was done. Send the form again: it "
+    "takes effect only once."
+)
 
 
 def price_field(**more: Any) -> forms.DecimalField:
-    """The price of one ticket."""
+    """Return a form field for the price of one ticket."""
     return forms.DecimalField(
         label="Price of one ticket",
         min_value=0,
@@ -44,7 +47,7 @@ def price_field(**more: Any) -> forms.DecimalField:
 
 
 class TicketsForm(forms.Form):
-    """Which tickets of a group: seats that are ticked, or how many where the rule is to choose."""
+    """Asks for tickets of a group: either certain seats, or any seats of a quantity."""
 
     global_id = forms.CharField(
         widget=forms.HiddenInput, validators=[RegexValidator(rf"\A{STAFF_PREFIX}[0-9a-f]{{16}}\Z")]
@@ -57,7 +60,7 @@ class TicketsForm(forms.Form):
         self.group = group
         self.ticked = data.getlist("seats") if data else []
         if group.seats:
-            # What is ticked may be taken, or be gone, by the time it is sent: the service says so.
+            # Ticked seats may have been taken or removed meanwhile. The service refuses these.
             labels = dict.fromkeys([*group.seats, *self.ticked])
             self.fields["seats"].choices = [(label, label) for label in labels]  # type: ignore[attr-defined]
             self.fields[
@@ -69,7 +72,7 @@ class TicketsForm(forms.Form):
 
     @property
     def map(self) -> SeatMap:
-        """The picture of the seats to choose from."""
+        """The map of the seats to choose from."""
         return seat_map(self.group)
 
     def clean(self) -> dict[str, Any]:
@@ -85,7 +88,7 @@ class TicketsForm(forms.Form):
 
     @property
     def wanted(self) -> Wanted:
-        """What a valid form asks for."""
+        """The tickets that a valid form asks for."""
         seats = tuple(self.cleaned_data.get("seats", ()))
         return Wanted(
             global_id=self.cleaned_data["global_id"],
@@ -97,27 +100,31 @@ class TicketsForm(forms.Form):
 
 
 class HoldForm(TicketsForm):
-    """Holds tickets for a customer."""
+    """Asks for what is needed to hold tickets for a customer."""
 
     customer = forms.CharField(max_length=200)
     until = forms.SplitDateTimeField(
         widget=AdminSplitDateTime,
         initial=lambda: timezone.now().replace(second=0, microsecond=0) + timedelta(days=1),
-        help_text="Then the tickets are free again by themselves.",
+        help_text="After this time the tickets become free again automatically.",
     )
     price = price_field(help_text="As agreed with the customer.")
     note = words_field(required=False)
 
 
 def own_group(model_admin: OwnRowsAdmin, request: HttpRequest, group_id: int) -> TicketGroup:
-    """A ticket group that the user of a request may see. Raises Http404."""
+    """Return a ticket group that the user of a request may see.
+
+    Raises:
+        Http404: there is no such group, or the user may not see it.
+    """
     groups = model_admin.admin_site.get_model_admin(TicketGroup).get_queryset(request)
     group: TicketGroup = get_object_or_404(groups.select_related("event", "broker"), pk=group_id)
     return group
 
 
 def hold_page(model_admin: OwnRowsAdmin, request: HttpRequest, group_id: int) -> HttpResponse:
-    """Hold tickets of a group for a customer."""
+    """Show and process the page on which staff hold tickets of a group for a customer."""
     group = own_group(model_admin, request, group_id)
     form = HoldForm(group, request.POST if request.method == "POST" else None)
 
@@ -138,7 +145,7 @@ def hold_page(model_admin: OwnRowsAdmin, request: HttpRequest, group_id: int) ->
 
 
 def still_free(group: TicketGroup) -> str:
-    """How many tickets of a group are free now, in a sentence."""
+    """Return a sentence that says how many tickets of a group are free now."""
     group.refresh_from_db(fields=["quantity", "held", "sold"])
     return f"Still free: {group.free}."
 
@@ -152,10 +159,11 @@ def page(
     title: str,
     **shown: Any,
 ) -> HttpResponse:
-    """Show a form; once it is good, act, and go to the page of the row that was made.
+    """Show a form. Once it is valid, call `act` and redirect to the page of the row that it made.
 
-    `act` returns that row and what happened, in a sentence. A Refusal that it raises is shown over
-    the form, and nothing that was filled in is lost.
+    `act` returns that row and a sentence that says what happened. If it raises a Refusal, the form
+    is shown again with the reason and with everything that was filled in. `shown` is added to the
+    context of the template.
     """
     if form.is_valid():
         try:

@@ -1,4 +1,4 @@
-"""The form that changes a ticket group: under its lock, with its claims, by what the user saw."""
+"""The form that changes a ticket group. It is validated under the lock, against the claims."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from inventory.admin.forms import ChangedAsSeen, TicketGroupForm
 from inventory.models import TicketGroup
 from inventory.stock_rules import Claim, Contradiction
 
-# What a marketplace was told when it held tickets.
+# The fields that a marketplace was told when it held tickets.
 PLACE = ("event", "section", "row")
 STOCK = ("seats", "quantity")
 
 
 class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
-    """Changes a ticket group without losing, moving or tearing apart a claim.
+    """Changes a ticket group in ways that neither remove, move nor separate claimed tickets.
 
-    Once it is valid the group is locked until the transaction ends: `locked` is the group as it
-    is then, with its `claims`.
+    Validation locks the group until the transaction ends. `locked` is the group as it is then, and
+    `claims` are its live claims.
     """
 
     locked: TicketGroup
@@ -46,7 +46,7 @@ class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
         return cleaned
 
     def restocked(self) -> bool:
-        """Whether the user changed seats or quantity."""
+        """Return whether the user has changed the seats or the quantity."""
         return any(name in self.changed_data for name in STOCK)
 
     def _clean_place(self, moved: list[str], cleaned: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
             self._refuse_older_stock()
             return
         if "quantity" not in self.changed_data and cleaned["seats"]:
-            cleaned["quantity"] = None  # that of a general admission which gets its seats now
+            cleaned["quantity"] = None  # the group gets numbered seats now
         self.clean_stock(cleaned)
         if {*STOCK} & self.errors.keys():
             return
@@ -82,7 +82,7 @@ class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
             self.add_error("seats" if "seats" in self.changed_data else "quantity", str(error))
 
     def _seen(self) -> tuple[list[str], int | None] | None:
-        """Seats and quantity as the page had them when it was opened."""
+        """Return the seats and quantity that the page showed, or None where they cannot be read."""
         shown = {name: self.data.get(self[name].html_initial_name, "") for name in STOCK}
         try:
             seats: Any = self.fields["seats"].to_python(shown["seats"])
@@ -105,7 +105,7 @@ class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
                 "The tickets have changed since you opened this page: they are now "
                 f"{self.locked.quantity} without seat numbers. Look again.",
             )
-        # The page shows what there is now: whoever saves it again has seen that.
+        # The page now shows the current stock, so the form can be saved when it is sent again.
         now = {"seats": seats, "quantity": "" if seats else str(self.locked.quantity)}
         data: Any = self.data.copy()  # type: ignore[attr-defined]
         for name, value in now.items():

@@ -1,4 +1,4 @@
-"""Ticket groups in the admin: what they are, what is free of them, and changing both by hand."""
+"""The admin of ticket groups, where staff see and change them and their stock."""
 
 from typing import Any, ClassVar
 
@@ -30,10 +30,11 @@ PROMISED = (
     "Tickets of this group are held or sold. Event, section and row stay as they are, and so do "
     "the seats that are taken."
 )
-COPY = "A copy: give it a remote id of its own, and the seats where tickets have numbers."
-# What is written together.
+COPY = "This is a copy. Give it its own remote id, and its own seats if they have numbers."
+# The fields that are always saved together.
 SPLIT = {"split_rule", "split_quantities"}
-# What a copy of a group begins with. Its seats would be listed twice, its remote id be in use.
+# The fields that are copied to a new group. Seats would be listed twice, and the remote id is in
+# use.
 COPIED = (
     *("broker", *PLACE, "on_sale", "price", "cost", "face_value", *sorted(SPLIT)),
     *("stock_type", "in_hand_on", "public_notes", "internal_notes"),
@@ -113,7 +114,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
         if obj is None:
             return ()
         fixed = (*self.readonly_fields, "broker", "remote_id")
-        # What a form has that was opened before a hold, or after its release, is its own answer.
+        # A form keeps the fields with which it was opened, even if holds have changed meanwhile.
         posted = request.method == "POST"
         stays = "section" not in request.POST if posted else not stock.may_move(obj)
         return (*fixed, *PLACE) if stays else fixed
@@ -129,7 +130,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
         return super().get_form(request, obj, change, **kwargs, form=form)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Of a copy, what the copied group has."""
+        """Return the initial data, which are those of the copied group for a copy."""
         given = super().get_changeform_initial_data(request)
         number = given.pop("copy", "")
         if not number:
@@ -171,7 +172,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
     ) -> HttpResponse:
         group: TicketGroup | None = context["original"]
         if group:
-            now = TicketGroup.objects.get(pk=group.pk)  # a form that is refused has written on it
+            now = TicketGroup.objects.get(pk=group.pk)  # an invalid form has changed `group`
             context |= {"seat_map": seat_map(now), "unclaimed": stock.may_move(now)}
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -1,4 +1,4 @@
-"""What is asked when a broker's book is uploaded."""
+"""The form with which a broker's book is uploaded."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from inventory.book import FORMATS
 from inventory.models import Broker
 from inventory.models.imports import Quantities
 
-# What the README's proxy lets through, and more than a million rows.
+# The limit of the proxy in the README. A file of this size has more than a million rows.
 MOST_BYTES = 100 * 1024 * 1024
 FORMAT_NAMES = {
     "tevo": "TEvo’s import file",
@@ -23,44 +23,49 @@ FORMAT_CHOICES = [
 
 
 class UploadForm(forms.Form):
-    """A file and how it is meant; `own` is the broker of the user, None where one is to choose."""
+    """Asks for a file and how to read it.
 
-    broker = forms.ModelChoiceField(Broker.objects.all(), help_text="Whose book it is.")
+    `own` is the broker of the user. Without one, the form asks for the broker.
+    """
+
+    broker = forms.ModelChoiceField(
+        Broker.objects.all(), help_text="The broker whose book the file is."
+    )
     file = forms.FileField(
-        allow_empty_file=True,  # answered as any other file that is no book
+        allow_empty_file=True,  # an empty file is answered like any other that is no book
         help_text="The CSV file that your point-of-sale system exports, with its column names in "
-        "the first row: TEvo’s import file, a sync snapshot or the classic exchange file. Order of "
-        "columns, capitals and spaces do not matter; unknown columns are ignored.",
+        "the first row: TEvo’s import file, a sync snapshot or the classic exchange file. The "
+        "order of the columns, capitals and spaces do not matter. Unknown columns are ignored.",
         widget=forms.FileInput({"accept": ".csv,.txt,.tsv,text/csv"}),
     )
     format = forms.ChoiceField(required=False, choices=FORMAT_CHOICES)
     snapshot = forms.BooleanField(
         required=False,
         label="The file is the whole book",
-        help_text="What it does not have goes off sale. Nothing is deleted, and held and sold "
-        "tickets stay as they are.",
+        help_text="Ticket groups that are not in the file go off sale. Nothing is deleted, and "
+        "held and sold tickets stay as they are.",
     )
     strict = forms.BooleanField(
         required=False,
         label="All or nothing",
-        help_text="One refused row refuses the whole file. Otherwise refused rows stay out, and "
-        "the rest goes in.",
+        help_text="If one row is refused, the whole file is refused. Otherwise refused rows are "
+        "left out, and all other rows are imported.",
     )
     quantities = forms.ChoiceField(
         choices=Quantities.choices,
         initial=Quantities.ALL,
         label="A quantity counts",
-        help_text="Of tickets without seat numbers. Choose free tickets where your point-of-sale "
-        "system knows what was sold here, and has deducted it.",
+        help_text="This concerns tickets without seat numbers. Choose free tickets if your "
+        "point-of-sale system knows what was sold here, and has deducted it.",
     )
 
     as_of = forms.DateTimeField(
         required=False,
         label="The file shows the inventory as of",
-        help_text="Tickets that are held or sold here after this time are still in the file’s free "
-        "tickets, and are deducted from them. Leave it empty for a file that was exported here, "
-        "which says the time itself; for any other, an empty field means the time of the upload, "
-        "or of the first upload of the same file.",
+        help_text="Tickets that are held or sold here after this time still count as free in the "
+        "file, and are deducted. Leave the field empty for a file that was exported here, because "
+        "such a file has the time in it. For any other file, an empty field means the time of the "
+        "upload, or of the first upload of the same file.",
         widget=forms.DateTimeInput({"type": "datetime-local", "step": "1"}, "%Y-%m-%dT%H:%M:%S"),
     )
 
@@ -74,13 +79,13 @@ class UploadForm(forms.Form):
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > MOST_BYTES:
             raise forms.ValidationError(
-                "The file has over 100 MB. Cut it into parts, each with the header row; upload "
+                "The file has over 100 MB. Cut it into parts, each with the header row, and upload "
                 "them one by one, none of them as the whole book."
             )
         return file
 
     def answers(self) -> dict[str, Any]:
-        """What was answered, as the check of a book takes it."""
+        """Return the answers of a valid form as arguments of `checking.check`."""
         answers: dict[str, Any] = {"broker": self.own, **self.cleaned_data}
         file = answers.pop("file")
         return {

@@ -1,4 +1,4 @@
-"""Comparing a staged book with the inventory, as a whole: what is new, changed, vanished."""
+"""Compares a staged book with the inventory, and finds what is new, changed or vanished."""
 
 from datetime import date, time
 from itertools import islice
@@ -14,11 +14,12 @@ from inventory.models import Effect, LedgerEntry, TicketGroup
 from inventory.models.imports import Import, ImportRow, Verdict
 from inventory.stock_rules import Contradiction
 
-# How many groups with claims are judged at once.
+# The number of groups with claims that are judged at once.
 _JUDGED = 1000
 _FACTS = ", ".join(STAGED)
-# Enough memory for a large book; and each join by a hash, since statistics lag behind a broker who
-# is new: one row is expected where a hundred thousand are, and each would be compared with each.
+# Gives PostgreSQL enough memory for a large book, and rules out nested loops. The statistics lag
+# behind for a new broker: where one row is expected and there are a hundred thousand, a nested loop
+# would compare each row with each.
 _WHOLE_TABLES = (
     "SELECT set_config('work_mem', '64MB', true), set_config('enable_nestloop', 'off', true),"
     " set_config('jit', 'off', true)"
@@ -26,9 +27,10 @@ _WHOLE_TABLES = (
 
 
 def match_events(job: Import, events: list[Listed]) -> None:
-    """Find the events the file means, and remember those that are new or announced.
+    """Match the events of a file with those of the inventory, and keep the changes in the import.
 
-    New ones get their ids now, so that the rows can tell them.
+    The import keeps the events that are new, and those whose date or time the file announces. New
+    events get their ids now, so that the rows can refer to them.
     """
     meant = match(events, job.broker)
     with connection.cursor() as cursor:
@@ -60,12 +62,12 @@ def _text(value: date | time | None) -> str | None:
 
 
 def compare(job: Import) -> None:
-    """Keep the rows that change something, or were refused, by one comparison of the whole file.
+    """Store the rows that create or change a group, by one comparison of the whole file.
 
-    Where a group has the same seats in another order, the order it has is kept.
+    A group that has the same seats in another order keeps its order.
     """
     differs = " OR ".join(f"g.{name} IS DISTINCT FROM i.{name}" for name in compared(job))
-    # What free tickets without numbers make of a claimed group, `judge_claimed` finds.
+    # `judge_claimed` decides what a count of free tickets means for a group with claims.
     free = "g.seats = '{}' AND g.held + g.sold > 0" if counts_free(job) else "false"
     same_seats = "(g.seats @> i.seats::varchar[] AND g.seats <@ i.seats::varchar[])"
     facts = ", ".join(f"i.{name}" for name in STAGED)
@@ -90,7 +92,7 @@ def compare(job: Import) -> None:
 
 
 def keep_refused(job: Import) -> None:
-    """Keep the rows that could not be read, with the reasons."""
+    """Store the rows that could not be read, with the reasons."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -104,24 +106,25 @@ def keep_refused(job: Import) -> None:
 
 
 def can_vanish(job: Import) -> Q:
-    """Which groups a snapshot would have to have: else they have vanished.
+    """Return a filter for the groups that have vanished if they are missing from a snapshot.
 
-    One that counts only free tickets has no group in which nothing is free, now or at the file's
-    moment.
+    A snapshot that counts only free tickets does not have groups in which nothing is free. Groups
+    without free tickets, whether now or at the moment of the file, are therefore left out.
     """
     if not counts_free(job):
-        return Q(listed=True, quantity__gt=0)  # no file can list a group of no tickets
+        return Q(listed=True, quantity__gt=0)  # no file can list a group without tickets
     then = LedgerEntry.objects.filter(group=OuterRef("id"), at__lte=job.as_of)
     last = then.order_by("-number").annotate(free=F("quantity") - F("held") - F("sold"))
-    free_then = Coalesce(Subquery(last.values("free")[:1]), 1)  # 1: it was made since
+    free_then = Coalesce(Subquery(last.values("free")[:1]), 1)  # 1: the group was made since
     for_sale = TicketGroup.objects.filter(broker=job.broker).for_sale()
     return Q(id__in=for_sale.alias(free_then=free_then).filter(free_then__gt=0).values("id"))
 
 
 def find_vanished(job: Import) -> None:
-    """Add a row for each group that a snapshot should have and does not.
+    """Store a row for each group that is missing from a snapshot.
 
-    A row whose id could not be read may be of any group that is named in it: those stay.
+    A refused row without a readable id may belong to any group whose id one of its cells has. These
+    groups do not count as missing.
     """
     expected = TicketGroup.objects.filter(can_vanish(job), broker=job.broker).values("id")
     sql, parameters = expected.query.sql_with_params()
@@ -147,10 +150,10 @@ def find_vanished(job: Import) -> None:
 
 
 def judge_claimed(job: Import) -> None:
-    """Settle the rows of groups with claims, one by one: refused, changed, or nothing to do."""
+    """Decide for each row of a group with claims whether it is refused, changed or unchanged."""
     groups = TicketGroup.objects.filter(broker=job.broker)
     to_judge = Q(group_id__in=groups.claimed().values("id"))
-    if counts_free(job):  # what was claimed at the file's moment is not in it
+    if counts_free(job):  # tickets claimed at the file's moment are not in it
         since = LedgerEntry.objects.filter(group__broker=job.broker, at__gt=job.as_of)
         to_judge |= Q(group_id__in=since.exclude(effect=Effect.STOCKED).values("group_id"))
     changed = job.rows.filter(verdict=Verdict.CHANGED)

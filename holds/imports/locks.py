@@ -1,4 +1,4 @@
-"""Whose turn it is: one applier of an import at a time, and no older book over a newer one."""
+"""The locks of imports: one process applies at a time, and no older book overwrites a newer one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _OVERTAKES = (*OPEN, ImportState.DONE)
 
 
 class BookBusy(Exception):
-    """Another file of the broker is being checked or applied, and the wait for it was too long."""
+    """Another file of the broker was being checked or applied for longer than the time limit."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -25,9 +25,9 @@ class BookBusy(Exception):
 
 
 def bound_waits() -> None:
-    """Let no statement of the transaction that is open wait longer for a lock than a call would.
+    """Limit how long a statement of the current transaction waits for a lock, as in a call.
 
-    The check of a large file may take its time, so that there is no limit on its statements.
+    There is no limit on the time of a statement itself, because a large file takes long to check.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -37,10 +37,10 @@ def bound_waits() -> None:
 
 @contextmanager
 def turn(job: Import, *, wait: bool = False) -> Iterator[str | None]:
-    """A short transaction in which nobody else applies, ends or overtakes an import.
+    """Open a short transaction in which no other process applies, ends or supersedes an import.
 
-    Gives its state as it is then; None where somebody else is at it, unless `wait`. Raises what
-    `short_transaction` raises.
+    Gives the state of the import. Where another process has locked the import, gives None, or waits
+    for the lock with `wait`. What `short_transaction` raises is passed on.
     """
     lock = "SELECT state FROM inventory_import WHERE id = %s FOR NO KEY UPDATE"
     with short_transaction(lock if wait else f"{lock} SKIP LOCKED", (job.id,)) as rows:
@@ -48,11 +48,14 @@ def turn(job: Import, *, wait: bool = False) -> Iterator[str | None]:
 
 
 def take_over(job: Import) -> bool:
-    """Stop what is older, until the check of `job` ends; say if no newer book came first.
+    """Lock the older imports of the broker, and return whether there is no newer import.
 
-    From here to the end of the check's transaction no batch of an older import is applied: what
-    the check compares stays as it is, calls and staff apart. Raises BookBusy where another check
-    is at this, or somebody applies an older import, for longer than `bound_waits` allows.
+    No batch of an older import is applied until the transaction of the check ends. Only calls and
+    staff can then change what the check compares.
+
+    Raises:
+        BookBusy: another check runs, or an older import is being applied, for longer than
+            `bound_waits` allows.
     """
     others = Import.objects.filter(broker=job.broker)
     older = others.filter(id__lt=job.id, state__in=OPEN).order_by("id")
@@ -71,7 +74,7 @@ def take_over(job: Import) -> bool:
 
 
 def end_older(job: Import) -> None:
-    """End the older imports of the broker, whose rows compare with what was."""
+    """End the older imports of the broker, whose comparisons are out of date."""
     older = Import.objects.filter(broker=job.broker, id__lt=job.id, state__in=OPEN)
     ended = list(older.values_list("id", flat=True))
     for one in Import.objects.filter(id__in=ended):

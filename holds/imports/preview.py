@@ -1,4 +1,4 @@
-"""What an import would do, for people: its counts as a picture, and the first differences."""
+"""Shows people what an import would do: its counts as a picture, and the first differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from inventory.prices import money
 from inventory.stock_rules import Contradiction
 
 FIRST = 20
-# The width of the picture, and the least of it that a reader sees.
+# The width of the picture, and the smallest width that a reader can see.
 WIDTH, LEAST = 1000, 6
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One count of an import, and where it lies in the picture."""
+    """One count of an import, with its place in the picture."""
 
     name: str
     count: int
@@ -31,12 +31,12 @@ class Part:
 
     @property
     def written(self) -> str:
-        """The count, thousands apart."""
+        """The count with separators between thousands."""
         return f"{self.count:,}"
 
 
 class Difference(NamedTuple):
-    """What a field is now and what it becomes, as a broker reads them."""
+    """The value of a field now and after the import, as they are shown to a broker."""
 
     field: str
     was: str
@@ -44,7 +44,7 @@ class Difference(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A row of the file that changes a group; a refusal where a claim forbids it by now."""
+    """A row that changes a group. It has a `refusal` where a claim forbids the change by now."""
 
     row: ImportRow
     group: TicketGroup
@@ -53,7 +53,7 @@ class Changed(NamedTuple):
 
 
 def picture(job: Import) -> list[Part]:
-    """The counts of an import side by side, each as wide as it is many."""
+    """Return the counts of an import side by side, each with a width in proportion to the count."""
     counts = [
         (name, getattr(job, name))
         for name in ("new", "changed", "unchanged", "vanished", "refused")
@@ -71,12 +71,12 @@ def picture(job: Import) -> list[Part]:
 
 
 def first_rows(job: Import, verdict: Verdict) -> list[ImportRow]:
-    """The first rows of an import with that verdict."""
+    """Return the first rows of an import that have a verdict."""
     return list(job.rows.filter(verdict=verdict)[:FIRST])
 
 
 def new(job: Import) -> list[tuple[ImportRow, str, str, str]]:
-    """The first rows that the broker does not have yet, with their event, seats and price."""
+    """Return the first new rows of an import, each with its event, seats and price."""
     return [
         (
             row,
@@ -89,12 +89,12 @@ def new(job: Import) -> list[tuple[ImportRow, str, str, str]]:
 
 
 def vanished(job: Import) -> list[TicketGroup]:
-    """The first groups that the file no longer has."""
+    """Return the first groups that are missing from the file."""
     return _groups_of(first_rows(job, Verdict.VANISHED))
 
 
 def changed(job: Import) -> list[Changed]:
-    """The first rows that change something, with what they change."""
+    """Return the first rows that change a group, with their differences."""
     rows = first_rows(job, Verdict.CHANGED)
     groups = _groups_of(rows)
     claims = rules.claimed([group.id for group in groups], job)
@@ -111,7 +111,7 @@ def changed(job: Import) -> list[Changed]:
 
 
 def meant(row: ImportRow) -> str:
-    """The event of a row, as events are written."""
+    """Return the event of a row as text."""
     return str(Event(name=row.event_name, date=row.date, time=row.time))
 
 

@@ -1,4 +1,4 @@
-"""The refused rows of an import as a CSV file, to be corrected there and uploaded again."""
+"""Writes the refused rows of an import to a CSV file that can be corrected and uploaded again."""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -11,25 +11,25 @@ from inventory.book.formats import AS_OF
 from inventory.book.writer import Cell, shapes
 from inventory.models.imports import Import, ImportRow, Quantities, Verdict
 
-# No format has such columns: a reader of books passes over them.
+# No format has such columns, so they are ignored when the file is imported.
 OWN_HEADERS = ("Line", "Reasons")
-BYTE_ORDER_MARK = "\ufeff"  # by which spreadsheets know UTF-8
+BYTE_ORDER_MARK = "\ufeff"  # tells spreadsheets that the file is in UTF-8
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _AT_ONCE = 1000
 
 
 def refused_rows(job: Import) -> Iterator[str]:
-    """The lines of the file: why each row was refused, and the row under the file's own headers.
+    """Yield the lines of the file: each refused row under its own headers, with the reasons.
 
-    Read in batches, so that memory stays flat.
+    The rows are read in batches, so that memory stays flat.
     """
     line = csv.writer(_Line())
-    # What is corrected and uploaded later is as old as the file that it comes from.
+    # A corrected row is of the same moment as the file from which it comes.
     dated = job.quantities == Quantities.FREE and "as_of" not in job.fields
     own = (*OWN_HEADERS, AS_OF.header) if dated else OWN_HEADERS
     yield BYTE_ORDER_MARK + line.writerow([*own, *map(_harmless, job.headers)])
     if not job.format:
-        return  # of a file that could not be read there are no rows
+        return  # a file that could not be read has no rows
     written = _writing(job)
     moment = [written_as_of(job.as_of)] if dated else []
     last = 0
@@ -42,23 +42,27 @@ def refused_rows(job: Import) -> Iterator[str]:
 
 
 class _Line:
-    """A file for csv.writer that hands back each line."""
+    """A file-like object for csv.writer whose `write` returns the line."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def _harmless(cell: str) -> str:
-    """A cell as it stood: what a spreadsheet would run is defused, and all of it reads as before.
+    """Return a cell with an apostrophe in front if a spreadsheet would run it as a formula.
 
-    `defused` itself is for texts: it would make a text of a blank, or of a number that was rounded.
+    An import reads the cell as before. `defused` is meant for text fields: it would also change
+    blanks and rounded numbers into text.
     """
     cell = cell.strip()
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
 def _writing(job: Import) -> Callable[[ImportRow], list[str]]:
-    """How to write a row that could be read and was refused for a claim: its cells are not kept."""
+    """Return a function that writes the cells of a row that was refused because of a claim.
+
+    The original cells of such a row are not kept, so they are written from its fields.
+    """
     facts = _cells(job.format)
     positions, _ = FORMATS[job.format].positions(job.headers)
     found = {position: facts[fact] for fact, position in positions.items() if fact in facts}
@@ -67,7 +71,7 @@ def _writing(job: Import) -> Callable[[ImportRow], list[str]]:
 
 
 def _cells(form: str) -> dict[str, Cell]:
-    """How each fact is written in a format; the classic file's are those of the other two."""
+    """Return how each field is written in a format. The classic format uses those of the others."""
     every = shapes(localdate())
     facts: dict[str, Cell] = {}
     for name in ("sync", form if form in every else "tevo"):

@@ -1,4 +1,4 @@
-"""What a row of a checked book does to a ticket group: its differences, and what forbids them."""
+"""Rules for what an imported row changes in a ticket group, and when claims forbid the change."""
 
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -9,8 +9,8 @@ from inventory.models import TicketGroup
 from inventory.models.imports import Import, ImportRow, Quantities
 from inventory.stock_rules import Claim, Contradiction, merged, restocked
 
-# What a row of a book says of a group. The second part is left alone where the file has no such
-# column.
+# The fields of a group that a row sets. Those in OPTIONAL stay as they are where the file does not
+# have the column.
 ALWAYS = ("section", "row", "price")
 OPTIONAL = (
     *("split_rule", "split_quantities", "cost", "face_value", "stock_type", "in_hand_on"),
@@ -19,9 +19,9 @@ OPTIONAL = (
 
 
 class Claimed(NamedTuple):
-    """The claims of a group: those that are live now, and what has changed since the file's moment.
+    """The claims of a group that are live now, and the changes since the moment of the file.
 
-    Only a file that counts free tickets has to know the second: claimed tickets are not in it.
+    `since` is empty unless the file counts only free tickets, since no other file depends on it.
     """
 
     now: list[Claim]
@@ -29,7 +29,7 @@ class Claimed(NamedTuple):
 
 
 def claimed(group_ids: Iterable[int | None], job: Import) -> dict[int, Claimed]:
-    """The claims of groups that rows of a book are for, by group."""
+    """Return the claims of ticket groups, by the id of the group."""
     ids = [one for one in group_ids if one]
     now = claims_of(ids)
     since = claims_since(ids, job.as_of) if counts_free(job) and job.as_of else {}
@@ -39,9 +39,10 @@ def claimed(group_ids: Iterable[int | None], job: Import) -> dict[int, Claimed]:
 def judged(
     row: ImportRow, group: TicketGroup, claims: Claimed, job: Import
 ) -> tuple[list[str], int]:
-    """Seats and quantity of a group once the row is applied, its claims kept.
+    """Return the seats and quantity that a group has once the row is applied and claims are kept.
 
-    Raises Contradiction where the row would move a claim, lose it or tear it apart.
+    Raises:
+        Contradiction: the row would move a claim, or take away or separate its tickets.
     """
     require_place(row, group, claims.now)
     seats, quantity = listed_now(row, group, claims)
@@ -51,14 +52,21 @@ def judged(
 
 
 def require_place(row: ImportRow, group: TicketGroup, claims: list[Claim]) -> None:
-    """Raise Contradiction where the row would move a claim to another event, section or row."""
+    """Require that the row leaves claims at their event, section and row.
+
+    Raises:
+        Contradiction: the row would move a claim.
+    """
     stock.require_place(group, claims, event_id=row.event_id, section=row.section, row=row.row)
 
 
 def require_expected(row: ImportRow, group: TicketGroup, quantity: int) -> None:
-    """Raise Contradiction where a quantity would free more tickets than the check has shown.
+    """Require that a quantity frees no more tickets than the check has shown.
 
-    Claims do not change with a row, so that a group has as many more free tickets as tickets.
+    A row does not change claims, so the number of free tickets grows as much as the quantity.
+
+    Raises:
+        Contradiction: the quantity would free more tickets.
     """
     growth = quantity - group.quantity
     if growth > row.growth:
@@ -69,10 +77,11 @@ def require_expected(row: ImportRow, group: TicketGroup, quantity: int) -> None:
 
 
 def listed_now(row: ImportRow, group: TicketGroup, claims: Claimed) -> tuple[list[str], int]:
-    """Seats and quantity of a row as the file would say them now.
+    """Return the seats and quantity that the file would have for a row if it were written now.
 
-    Tickets claimed since the file's moment are among its free ones, and are deducted. Tickets that
-    were claimed then and are not now are not in the file: they are the group's all the same.
+    Tickets that were claimed after the moment of the file are among its free tickets, and are
+    deducted. Tickets that were claimed at that moment and are not claimed now are missing from the
+    file, and are added.
     """
     made, then = claims.since
     if row.seats:
@@ -86,17 +95,17 @@ def listed_now(row: ImportRow, group: TicketGroup, claims: Claimed) -> tuple[lis
 
 
 def counts_free(job: Import) -> bool:
-    """Whether a quantity in the file counts only free tickets."""
+    """Return whether a quantity in the file counts only free tickets."""
     return job.quantities == Quantities.FREE
 
 
 def compared(job: Import) -> list[str]:
-    """The fields of a group that the file says something about, beside event and stock."""
+    """Return the fields of a group that the file sets, apart from the event and the stock."""
     return [*ALWAYS, *(name for name in OPTIONAL if name in job.fields)]
 
 
 def differences(row: ImportRow, group: TicketGroup, job: Import) -> dict[str, tuple[Any, Any]]:
-    """What a row changes, beside seats and quantity: the field, what it is and what it becomes."""
+    """Return the fields that a row changes, apart from the stock, with their old and new values."""
     found = {
         name: (getattr(group, name), getattr(row, name))
         for name in compared(job)

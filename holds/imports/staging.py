@@ -1,4 +1,4 @@
-"""Reading a book into a temporary table: as PostgreSQL takes it, row by row, in flat memory."""
+"""Copies the rows of a book into a temporary table, one after the other, in flat memory."""
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, time
@@ -13,26 +13,26 @@ from inventory.seats import stride_of
 
 Progress = Callable[[str, int, int], None]
 
-# The row's own columns, in the order of `_line`, and those of a refused one.
+# The columns of a row in the order of `_line`. `_COLUMNS` also has those of a refused row.
 STAGED = (
     *("line", "remote_id", "seats", "stride", "quantity", "section", "row", "price"),
     *("split_rule", "split_quantities", "cost", "face_value", "stock_type", "in_hand_on"),
     *("public_notes", "internal_notes", "on_sale"),
 )
 _COLUMNS = (*STAGED, "listing", "cells", "problems")
-# Rows that are sent together, and after how many the progress is told.
+# The number of rows that are sent together, and the number of rows between reports of progress.
 _AT_ONCE, _TOLD = 500, 5000
-# A book has few sections, seats and notes: texts that are escaped once and looked up afterwards.
+# A book repeats the same sections, seats and notes, so the results of escaping them are cached.
 _REMEMBERED = 4096
 _NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 class Staged(NamedTuple):
-    """How many rows a file has, how many cannot be read, and the events it names, each once.
+    """What was read of a file: the number of its rows and of its refused rows, and its events.
 
-    The position of an event among them stands in the column `listing`. `as_of` is the earliest
-    moment that a row says it is of; None where no row says one.
+    The column `listing` has the position of the row's event in `events`. `as_of` is the earliest
+    moment that a row states, or None where no row states one.
     """
 
     read: int
@@ -42,7 +42,10 @@ class Staged(NamedTuple):
 
 
 def stage(rows: Iterable[Row | RefusedRow], progress: Progress) -> Staged:
-    """Copy the rows of a file into the temporary table `incoming`; raise what reading them does."""
+    """Copy the rows of a file into the temporary table `incoming`.
+
+    Whatever `rows` raises while the file is read is passed on.
+    """
     events: dict[tuple[str, str, date | None, time | None], int] = {}
     read = refused = 0
     as_of: datetime | None = None
@@ -70,7 +73,7 @@ def stage(rows: Iterable[Row | RefusedRow], progress: Progress) -> Staged:
                     if read % _TOLD == 0:
                         progress("reading", read, 0)
             copy.write("".join(lines))
-        # A small sample: the plan needs the size and the key, and no more.
+        # A small sample is enough, because the plan needs only the size of the table and the keys.
         cursor.execute("SELECT set_config('default_statistics_target', '10', true)")
         cursor.execute("ANALYZE incoming (remote_id, listing)")
     listed = [Listed(*event) for event in events]
@@ -78,7 +81,10 @@ def stage(rows: Iterable[Row | RefusedRow], progress: Progress) -> Staged:
 
 
 def _line(row: Row, listing: int) -> str:
-    """A row as COPY reads it, for each row of a large file: so no loop over its columns."""
+    """Return a row in the text format of COPY.
+
+    This runs for each row of a large file, so for speed it has no loop over the columns.
+    """
     facts = row[6:]
     quantity, section, name, seats, rule, sizes, price, cost, face_value, *rest = facts
     stock_type, in_hand_on, public, internal, on_sale, _ = rest
@@ -92,9 +98,9 @@ def _line(row: Row, listing: int) -> str:
 
 
 def _refused_line(row: RefusedRow) -> str:
-    """A refused row as COPY reads it: the line, the id if it has one, its cells and problems."""
+    """Return a refused row in the text format of COPY: line, id if known, cells and problems."""
     nothing = "\t".join(["{}", _NULL, "0", "", "", _NULL, "", "{}", *[_NULL] * 7])
-    # Not remembered: a refused row may have a megabyte, and none is like another.
+    # These are not cached: a refused row may have a megabyte, and hardly two are alike.
     cells, problems = (
         _list.__wrapped__(values) for values in (row.cells, tuple(map(str, row.problems)))
     )
@@ -102,7 +108,7 @@ def _refused_line(row: RefusedRow) -> str:
 
 
 def _own_id(remote_id: str) -> str:
-    return remote_id.replace("\\", "\\\\")  # it has no spaces and nothing that is not printable
+    return remote_id.replace("\\", "\\\\")  # it has only printable characters and no spaces
 
 
 def _or_null(value: object) -> object:
@@ -121,7 +127,7 @@ def _text(text: str) -> str:
 
 @lru_cache(_REMEMBERED)
 def _list(values: tuple[object, ...]) -> str:
-    """An array as PostgreSQL writes it, each element in quotes."""
+    """Return a PostgreSQL array literal with each element in quotes, escaped for COPY."""
     quoted = [f'"{_quoted(str(value))}"' for value in values]
     return f"{{{','.join(quoted)}}}".translate(_ESCAPES)
 

@@ -1,4 +1,4 @@
-"""Invoices in the admin: everything to read, and void as an action."""
+"""The admin of invoices, which is read-only except for the action that voids them."""
 
 from functools import partial
 from typing import Any
@@ -38,7 +38,7 @@ class MakerOfHoldFilter(MakerFilter):
 
 
 class VoidForm(forms.Form):
-    """What becomes of the tickets of a sale that is undone, and why it is."""
+    """Asks why a sale is undone, and what happens to its tickets."""
 
     tickets = forms.ChoiceField(
         choices=[
@@ -46,9 +46,9 @@ class VoidForm(forms.Form):
             ("gone", "Gone: they leave the ticket group"),
         ],
         widget=forms.RadioSelect,
-        help_text="Gone is for tickets that you do not have any more, or that were never there.",
+        help_text="Choose gone for tickets that you no longer have, or that never existed.",
     )
-    reason = words_field(help_text="Why, for whoever looks at this later.")
+    reason = words_field(help_text="Why the sale is undone. Others will read this later.")
 
 
 @admin.register(Invoice)
@@ -66,7 +66,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         *("order", "standing", "buyer", "hold", "event", "seats", "quantity"),
         *("price", "total_price", "invoiced_at"),
     )
-    empty_text = "No invoices yet. They come with the marketplace's invoice calls, after a hold."
+    empty_text = "No invoices yet. The marketplace makes them with its invoice calls, after a hold."
 
     def get_urls(self) -> list[Any]:
         sell, sell_held = (

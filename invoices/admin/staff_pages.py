@@ -1,4 +1,4 @@
-"""Pages on which staff write down a sale that did not come through the marketplace."""
+"""The pages on which staff record sales that the marketplace did not make."""
 
 from typing import Any
 
@@ -17,33 +17,33 @@ from invoices import staff
 from invoices.models import Invoice
 from invoices.staff import Sale
 
-# Offered while the channel is typed; any other may be written.
+# Suggestions for the channel, which is free text.
 CHANNELS = ("StubHub", "SeatGeek", "Vivid Seats", "TickPick", "Gametime", "By phone", "At the door")
 
 
 class SaleForm(forms.Form):
-    """What staff know of a sale."""
+    """Asks what staff know of a sale."""
 
     channel = forms.CharField(
         max_length=100,
         widget=forms.TextInput({"list": "channels"}),
-        help_text="Where it was sold, or who bought.",
+        help_text="Where the tickets were sold, or who bought them.",
     )
     reference = forms.CharField(
         max_length=limits.ID_LENGTH,
         required=False,
-        help_text="The order's number there, if it has one.",
+        help_text="The order number there, if there is one.",
     )
     price = price_field()
     further_line = forms.BooleanField(
         label="One more line",
         required=False,
-        help_text="Tick it only where this reference is sold already, and this is one more line of "
-        "the same order.",
+        help_text="Tick this only if tickets were sold under this reference already, and this is "
+        "one more line of the same order.",
     )
 
     def _require_new(self, *, broker_id: int, global_id: str) -> None:
-        """Add an error where the same order is sold already: it would be sold twice."""
+        """Add an error where the reference is sold already, so that no order is sold twice."""
         reference = self.cleaned_data.get("reference")
         if not reference or self.cleaned_data.get("further_line"):
             return
@@ -67,13 +67,13 @@ class SaleForm(forms.Form):
 
     @property
     def sale(self) -> Sale:
-        """What a valid form says of the sale."""
+        """The sale that a valid form describes."""
         facts = self.cleaned_data
         return Sale(facts["channel"], facts["reference"], facts["price"])
 
 
 class SellForm(SaleForm, TicketsForm):
-    """Sells free tickets of a group."""
+    """Asks for what is needed to sell free tickets of a group."""
 
     customer = forms.CharField(max_length=200, required=False)
     note = words_field(required=False)
@@ -87,7 +87,7 @@ class SellForm(SaleForm, TicketsForm):
 
 
 class SellHeldForm(SaleForm):
-    """Sells what staff hold for a customer."""
+    """Asks for what is needed to sell tickets that staff hold for a customer."""
 
     def __init__(self, hold: Hold, data: QueryDict | None) -> None:
         super().__init__(data, initial={"price": hold.unit_price})
@@ -100,7 +100,7 @@ class SellHeldForm(SaleForm):
 
 
 def sell_page(model_admin: OwnRowsAdmin, request: HttpRequest, group_id: int) -> HttpResponse:
-    """Sell free tickets of a group."""
+    """Show and process the page on which staff sell free tickets of a group."""
     group = own_group(model_admin, request, group_id)
     form = SellForm(group, request.POST if request.method == "POST" else None)
 
@@ -116,17 +116,17 @@ def sell_page(model_admin: OwnRowsAdmin, request: HttpRequest, group_id: int) ->
         return invoice, f"{invoice.quantity} sold, {invoice.buyer}. {still_free(group)}"
 
     return page(
-        model_admin, request, form, act, title="Sell by hand", group=group, channels=CHANNELS
+        model_admin, request, form, act, title="Record a sale", group=group, channels=CHANNELS
     )
 
 
 def sell_held_page(model_admin: OwnRowsAdmin, request: HttpRequest, hold_id: int) -> HttpResponse:
-    """Sell what staff hold for a customer."""
+    """Show and process the page on which staff sell tickets that they hold for a customer."""
     holds = model_admin.admin_site.get_model_admin(Hold).get_queryset(request)
     holds = holds.filter(global_id__startswith=STAFF_PREFIX)
     hold: Hold = get_object_or_404(holds.select_related("group__event"), pk=hold_id)
     if request.method != "POST" and hold.state != State.HELD:
-        return redirect("admin:holds_hold_change", hold.pk)  # which tells what became of it
+        return redirect("admin:holds_hold_change", hold.pk)  # whose page shows what happened to it
     form = SellHeldForm(hold, request.POST if request.method == "POST" else None)
 
     def act() -> tuple[models.Model, str]:

@@ -1,10 +1,10 @@
-"""Invoices and voids, which are append-only."""
+"""Creates invoices and voids, whose tables are append-only."""
 
 import django.db.models.deletion
 import django.db.models.expressions
 from django.db import migrations, models
 
-# Invoices and voids are facts: no row is changed or deleted.
+# Invoices and voids are facts, so their rows are never changed or deleted.
 APPEND_ONLY = """
 CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table}
 FOR EACH ROW EXECUTE FUNCTION automator_append_only();
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                     "back_to_stock",
                     models.BooleanField(
                         default=True,
-                        help_text="Off: the tickets are gone, and left the ticket group.",
+                        help_text="If this is off, the tickets are gone and have left the ticket group.",
                     ),
                 ),
                 ("voided_by", models.CharField(max_length=200)),
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 name="invoice_total_adds_up",
-                violation_error_message="The total is the price of one ticket times how many.",
+                violation_error_message="The total must be the unit price times the quantity.",
             ),
         ),
         *(
