@@ -76,8 +76,8 @@ def main(arguments: list[str]) -> None:
         )
     from django.db import DatabaseError, InterfaceError  # noqa: PLC0415
 
+    from automator.database_errors import trouble  # noqa: PLC0415
     from automator.postgres.cluster import PostgresError  # noqa: PLC0415
-    from automator.trouble import trouble  # noqa: PLC0415
 
     try:
         # runserver's reloader starts this program again, and the child joins its parent's server.

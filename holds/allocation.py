@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from holds import claims, make_room
 from holds.models import Hold
-from inventory import seats
+from inventory import seats, split_rules
 from inventory.errors import InsufficientTickets, Refusal, SplitNotAllowed
 from inventory.models import TicketGroup
 
@@ -21,7 +21,7 @@ class Request(NamedTuple):
 
 def by_rule(group: TicketGroup, quantity: int) -> Request:
     """Return the request of a marketplace, which the split rule of the group binds."""
-    rule = seats.SplitRule(group.split_rule)
+    rule = split_rules.SplitRule(group.split_rule)
     return Request(quantity, make_room.Conditions(rule, frozenset(group.split_quantities)))
 
 
@@ -35,7 +35,7 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> R
         InsufficientTickets: the group has no such seat, or the seats are not next to each other.
     """
     if not labels:
-        return Request(quantity, make_room.Conditions(seats.SplitRule.ANY))
+        return Request(quantity, make_room.Conditions(split_rules.SplitRule.ANY))
     place = {label: position for position, label in enumerate(group.seats)}
     missing = [label for label in labels if label not in place]
     if missing:
@@ -46,7 +46,7 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> R
         raise InsufficientTickets(
             f"Seats {', '.join(wanted)} do not stand together: ask for each part separately."
         )
-    return Request(len(wanted), make_room.Conditions(seats.SplitRule.ANY, places=positions))
+    return Request(len(wanted), make_room.Conditions(split_rules.SplitRule.ANY, places=positions))
 
 
 def with_room(
@@ -73,7 +73,7 @@ def with_room(
     positions = _choice(group, request, rows, situation.claimed, group.free)
     overdue: Sequence[Hold] = ()
     if positions is None:
-        exact = request.conditions.rule == seats.SplitRule.NONE
+        exact = request.conditions.rule == split_rules.SplitRule.NONE
         waiting = claims.waiting(group, quantity=request.quantity, exact=exact, now=situation.now)
         fixed = seats.free_runs(situation.claimed, [held.positions for held in waiting.held])
         stock = make_room.Stock(group.free, waiting.held, rows, fixed)
@@ -110,12 +110,12 @@ def _choice(
     `claimed` are the positions that are taken, and `free` is the number of free tickets.
     """
     quantity, (rule, custom, places) = request
-    if not seats.allows(rule, quantity, free=free, custom=custom):
+    if not split_rules.allows(rule, quantity, free=free, custom=custom):
         return None
     if places:
         return None if seats.overlap(places, claimed) else places
     runs = seats.free_runs(rows, claimed) if group.seats else [range(free)]
-    neat = seats.SplitRule(group.split_rule)  # a preference where the rule does not bind
+    neat = split_rules.SplitRule(group.split_rule)  # a preference where the rule does not bind
     return seats.choose(runs, quantity, rule=neat, custom=group.split_quantities)
 
 
@@ -143,7 +143,7 @@ def _refusal(
         text = f"Not free any more: {', '.join(taken)}. Look again, and choose others."
     elif quantity > available:
         text = f"{quantity} tickets were asked for, {available} are free."
-    elif not seats.allows(rule, quantity, free=available, custom=custom):
+    elif not split_rules.allows(rule, quantity, free=available, custom=custom):
         allowed = make_room.allowed(stock, available, request.conditions)
         listed = list(islice(allowed, make_room.MOST_LISTED + 1))
         cut = {"allowed_quantities_cut": True} if len(listed) > make_room.MOST_LISTED else {}

@@ -12,7 +12,8 @@ from datetime import datetime
 from itertools import accumulate
 from typing import NamedTuple
 
-from inventory.seats import SplitRule, allowed_quantities, allows, free_runs
+from inventory.seats import free_runs
+from inventory.split_rules import SplitRule, allowed_quantities, allows
 
 # How many allowed quantities a refusal lists.
 MOST_LISTED = 100

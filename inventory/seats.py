@@ -1,75 +1,19 @@
-"""Pure functions that decide which quantities and which seats may be taken from a ticket group.
+"""Pure functions that decide which seats of a ticket group are taken.
 
 A *position* is an index into a group's list of seat labels. A *run* is a range of positions whose
-seats are next to each other. The contract (/docs/contract/) promises how seats are chosen; the
-split rules are those that the field's point-of-sale systems have.
+seats are next to each other. The contract (/docs/contract/#seats) promises how seats are chosen.
 """
 
 import itertools
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import StrEnum
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+
+from inventory.split_rules import Left, SplitRule, summed_up_alone
 
 # By how much the numbers of neighbouring seats may differ.
 STRIDES = NEXT_TO_EACH_OTHER, ODD_OR_EVEN = 1, 2
 NUMBERED = re.compile(r"(.*?)(\d{1,9})", re.DOTALL)
-
-
-class SplitRule(StrEnum):
-    """Which quantities a broker lets a marketplace take from the free tickets."""
-
-    ANY = "any"
-    NONE = "none"
-    NEVER_LEAVE_ONE = "never_leave_one"
-    PAIRS = "pairs"
-    CUSTOM = "custom"
-
-
-def allows(rule: SplitRule, quantity: int, *, free: int, custom: Iterable[int] = ()) -> bool:
-    """Return whether `rule` allows taking `quantity` tickets while `free` tickets are free.
-
-    `custom` are the quantities of a custom rule. "Never leave one" forbids leaving a single ticket
-    behind, but not selling a single ticket: the last one may be sold.
-    """
-    if not 1 <= quantity <= free:
-        return False
-    match rule:
-        case SplitRule.ANY:
-            return True
-        case SplitRule.NONE:
-            return quantity == free
-        case SplitRule.NEVER_LEAVE_ONE:
-            return quantity != free - 1
-        case SplitRule.PAIRS:
-            return quantity % 2 == 0
-        case SplitRule.CUSTOM:
-            return quantity in custom
-
-
-def allowed_quantities(
-    runs: Sequence[range], *, rule: SplitRule, free: int, custom: Iterable[int] = ()
-) -> Iterator[int]:
-    """Return the quantities that can be taken from these free runs now, in ascending order.
-
-    A quantity must be allowed by the rule and fit into one run. The quantities are computed one by
-    one as they are iterated, since a large group has as many of them as tickets.
-    """
-    longest = max(map(len, runs), default=0)
-    sizes = frozenset(custom)
-    match rule:
-        case SplitRule.NONE:
-            candidates: Iterable[int] = (free,)
-        case SplitRule.CUSTOM:
-            candidates = sorted(sizes)
-        case _:
-            candidates = range(1, longest + 1)
-    return (
-        size
-        for size in candidates
-        if size <= longest and allows(rule, size, free=free, custom=sizes)
-    )
 
 
 def stride_of(labels: Sequence[str]) -> int | None:
@@ -163,33 +107,6 @@ def overlap(one: range, others: Iterable[range]) -> bool:
     return any(range(max(one.start, other.start), min(one.stop, other.stop)) for other in others)
 
 
-class Left(NamedTuple):
-    """Totals over free runs, from which the totals with one run exchanged are quickly computed.
-
-    `runs` is how many runs there are, `singles` how many of them have one seat, and `seats` how
-    many seats they have together. `odd` is how many of these seats cannot be sold by allowed sales
-    within their own run.
-    """
-
-    runs: int = 0
-    singles: int = 0
-    seats: int = 0
-    odd: int = 0
-
-    def stranded(self, rule: SplitRule) -> int:
-        """Return how many of the seats cannot be sold by any order of sales that `rule` allows."""
-        match rule:
-            case SplitRule.ANY:
-                return 0
-            case SplitRule.NONE:  # not all together in one run
-                return 0 if self.runs <= 1 else self.seats
-            case SplitRule.NEVER_LEAVE_ONE:
-                # Singles can be sold one by one while three or more seats are free, and then each
-                # longer run as a whole. If there are only singles, the last two cannot be sold.
-                return 2 if self.runs > 1 and self.runs == self.singles else 0
-        return self.odd
-
-
 def choose(
     runs: Sequence[range], quantity: int, *, rule: SplitRule, custom: Iterable[int] = ()
 ) -> range | None:
@@ -204,7 +121,7 @@ def choose(
     able = [run for run in runs if len(run) >= quantity]
     if len(able) <= 1:  # as in general admission, which is one run
         return able[0][:quantity] if able else None
-    alone = _alone(rule, custom, max(map(len, runs)))
+    alone = summed_up_alone(rule, custom, max(map(len, runs)))
     each = [alone(len(run)) for run in runs]
     together = Left(*map(sum, zip(*each, strict=True)))
 
@@ -214,39 +131,3 @@ def choose(
         return left.stranded(rule), left.singles, run.start
 
     return min(able, key=cost)[:quantity]
-
-
-def stranded(lengths: Sequence[int], rule: SplitRule, custom: Iterable[int] = ()) -> int:
-    """Return how many seats in free runs of these `lengths` no order of allowed sales can sell."""
-    alone = _alone(rule, custom, max(lengths, default=0))
-    return Left(*map(sum, zip(Left(), *map(alone, lengths), strict=True))).stranded(rule)
-
-
-def _alone(rule: SplitRule, custom: Iterable[int], longest: int) -> Callable[[int], Left]:
-    """Return a function from the length of a run, at most `longest`, to the totals of that run."""
-    sums = reachable(custom, longest) if rule == SplitRule.CUSTOM else 0
-
-    def alone(length: int) -> Left:
-        odd = 0
-        if rule == SplitRule.PAIRS:
-            odd = length % 2
-        elif rule == SplitRule.CUSTOM:  # the highest sum up to the length
-            odd = length + 1 - (sums & ((2 << length) - 1)).bit_length()
-        return Left(1 if length else 0, 1 if length == 1 else 0, length, odd)
-
-    return alone
-
-
-def reachable(sizes: Iterable[int], most: int) -> int:
-    """Return the sums up to `most` of any number of each of the `sizes`, as bits.
-
-    Bit n of the result is set if n is such a sum. Each size is added once, twice, four times and so
-    on, which together make any number of times.
-    """
-    sums = 1
-    for size in sizes:
-        step = size
-        while step <= most:
-            sums = (sums | sums << step) & ((2 << most) - 1)
-            step *= 2
-    return sums

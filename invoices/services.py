@@ -6,7 +6,7 @@ from holds import claims
 from holds.errors import HoldNotFound, HoldReleased, SaleVoided
 from holds.models import Hold, OrderException, Reason, State
 from holds.restock import claims_of, restock
-from inventory import seats
+from inventory import seats, split_rules
 from inventory.errors import Refusal
 from inventory.models import Caller, Effect, TicketGroup
 from inventory.transactions import one_trip
@@ -119,7 +119,7 @@ def _free_again(hold: Hold, group: TicketGroup, situation: claims.Situation) -> 
     if own and not seats.overlap(own, situation.claimed):
         return own
     runs = seats.free_runs(seats.rows(group.seats, stride=group.stride), situation.claimed)
-    rule = seats.SplitRule(group.split_rule)
+    rule = split_rules.SplitRule(group.split_rule)
     others = seats.choose(runs, hold.quantity, rule=rule, custom=group.split_quantities)
     if others is None:
         raise TicketsUnavailable

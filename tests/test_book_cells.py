@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from inventory.models import Event, StockType, TicketGroup
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 from tests.support.book_files import good, good_rows, refused, row_of, text_of
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from inventory.book import Row, open_book
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 from tests.support.book_files import ROWS, TODAY, book_of, good, good_rows, row_of, text_of
 
 BOOKS = Path(__file__).parent / "books"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from inventory.book import Row, defused
 from inventory.book.formulas import restored
 from inventory.models import StockType
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 from tests.support.book_files import good_rows, text_of
 
 LABELS = st.text("ABCXYZ", max_size=3)

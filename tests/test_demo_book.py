@@ -24,7 +24,8 @@ from automator.demo import data as demo
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
-from inventory.seats import SplitRule, rows
+from inventory.seats import rows
+from inventory.split_rules import SplitRule
 from invoices.models import Invoice
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from holds import export
 from holds.export import Export
 from inventory.models import Broker, Caller, StockType, TicketGroup
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 from invoices import services as invoices
 from invoices.models import Invoice
 from tests.support.exports import exported

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from inventory.models import Broker, Event, StockType, TicketGroup
 from inventory.models.imports import Import, ImportState
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 from tests.support.exports import exported
 from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory
 from tests.support.fixtures import Unchanged, books_balance

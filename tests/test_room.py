@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holds.make_room import Conditions, Held, Stock, allowed, to_free
-from inventory.seats import SplitRule, allows
+from inventory.split_rules import SplitRule, allows
 
 searched = settings(deadline=None, max_examples=200)
 CUSTOM = frozenset({1, 3, 4})

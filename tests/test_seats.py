@@ -8,21 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory.seats import (
-    SplitRule,
-    allowed_quantities,
-    allows,
-    choose,
-    find,
-    free_runs,
-    merged,
-    overlap,
-    reachable,
-    rows,
-    stranded,
-    stride_after,
-    stride_of,
-)
+from inventory.seats import choose, find, free_runs, merged, overlap, rows, stride_after, stride_of
+from inventory.split_rules import SplitRule, allowed_quantities, allows, reachable, stranded
 
 Runs = list[range]
 

@@ -96,8 +96,8 @@ def test_checkout_set_up_for_production_never_falls_back_to_a_demo(
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
         "DATABASE_URL is not set, and this checkout is set up for production: collectstatic made"
-        f" the folder {production}/.staticfiles. Set DATABASE_URL, or set DEMO=1 for a demo all"
-        " the same.\n"
+        f" the folder {production}/.staticfiles. Set DATABASE_URL, or set DEMO=1 to run a demo"
+        " anyway.\n"
     )
     assert not (production / ".demo").exists()
 

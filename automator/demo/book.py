@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from inventory.models import StockType
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 
 Weighted = tuple[tuple[Any, ...], ...]  # rows that end with their weight
 

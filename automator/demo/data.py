@@ -20,7 +20,7 @@ from automator.demo import book
 from automator.demo.trade import CALLER, PAIR, trade
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
-from inventory import seats, services, stock
+from inventory import seats, services, split_rules, stock
 from inventory.models import Broker, Event, TicketGroup
 from invoices.models import Invoice
 
@@ -219,9 +219,9 @@ def quantities_for_sale(group: TicketGroup) -> Iterator[int]:
     taken = [hold.range for hold in group.live_holds]  # type: ignore[attr-defined]
     rows = seats.rows(group.seats, stride=group.stride)
     runs = seats.free_runs(rows, taken) if group.seats else [range(group.free)]
-    return seats.allowed_quantities(
+    return split_rules.allowed_quantities(
         runs,
-        rule=seats.SplitRule(group.split_rule),
+        rule=split_rules.SplitRule(group.split_rule),
         free=group.free,
         custom=group.split_quantities,
     )

@@ -16,7 +16,7 @@ from holds.models import STAFF_PREFIX, Hold, State
 from holds.staff import Wanted
 from inventory.errors import Refusal
 from inventory.models import Broker, Caller, TicketGroup
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 from invoices import services as invoices
 from invoices.models import Invoice
 from invoices.staff import Sale, sell

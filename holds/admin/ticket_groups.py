@@ -24,7 +24,7 @@ from inventory.admin.ticket_group_actions import GroupActions
 from inventory.admin.time_limited import SavedInTimeAdmin
 from inventory.models import TicketGroup
 from inventory.prices import money
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 
 PROMISED = (
     "Tickets of this group are held or sold. Event, section and row stay as they are, and so do "

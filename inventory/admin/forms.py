@@ -13,7 +13,8 @@ from inventory.limits import MOST_TICKETS
 from inventory.models import TicketGroup
 from inventory.models.ticket_groups import validate_id
 from inventory.prices import PriceChange
-from inventory.seats import NEXT_TO_EACH_OTHER, ODD_OR_EVEN, SplitRule, stride_of
+from inventory.seats import NEXT_TO_EACH_OTHER, ODD_OR_EVEN, stride_of
+from inventory.split_rules import SplitRule
 
 if TYPE_CHECKING:
     ModelForm = forms.ModelForm[TicketGroup]

@@ -4,7 +4,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import NamedTuple
 
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 
 LONGEST_SHOWN = 80
 

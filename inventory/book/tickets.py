@@ -8,7 +8,8 @@ from inventory.book.cells import BadCell, quantity, unpadded
 from inventory.book.formulas import defused
 from inventory.limits import MOST_SEATS, SEAT_LENGTH
 from inventory.models import StockType
-from inventory.seats import NUMBERED, SplitRule
+from inventory.seats import NUMBERED
+from inventory.split_rules import SplitRule
 from inventory.stock_rules import in_order
 
 NO_SEATS = frozenset({"", "*", "n/a"})

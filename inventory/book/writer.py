@@ -12,7 +12,7 @@ from inventory.book.dates import written_as_of
 from inventory.book.formulas import defused
 from inventory.book.rows import Row
 from inventory.book.tickets import ends, seat_list
-from inventory.seats import SplitRule
+from inventory.split_rules import SplitRule
 
 # How many rows a chunk has, and how many lists of seats are remembered with their cells.
 AT_ONCE = 1000

@@ -11,7 +11,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inventory import limits
-from inventory.seats import STRIDES, SplitRule
+from inventory.seats import STRIDES
+from inventory.split_rules import SplitRule
 from inventory.transactions import short_transaction
 
 validate_id = RegexValidator(rf"\A{limits.ID_PATTERN[1:-1]}\Z", f"{limits.ID_MEANING}.")
