@@ -299,5 +299,7 @@ LOGGING = {
         "django.request": {"handlers": ["request"], "level": "ERROR", "propagate": False},
         "django.security": {"handlers": ["request"], "propagate": False},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # A warning of psycopg tells of an error that follows from one that is reported already.
+        "psycopg": {"level": "ERROR"},
     },
 }
