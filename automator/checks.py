@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as Caution
 from django.db import connection
 
+from inventory.database.trips import Statement
 from inventory.transactions import TIME_LIMITS, short_transaction
 
 OLDEST = 15  # for NULLS NOT DISTINCT; the time limits need 14
@@ -38,7 +39,7 @@ def database(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMess
 def _read_back() -> list[CheckMessage]:
     """Compare the settings that a call's transaction needs with those that PostgreSQL reports."""
     names = [*TIME_LIMITS, "transaction_isolation", *DURABLE]
-    with short_transaction("SELECT 1", ()), connection.cursor() as cursor:
+    with short_transaction(Statement("nothing", "SELECT 1")()), connection.cursor() as cursor:
         cursor.execute("SELECT name, current_setting(name) FROM unnest(%s::text[]) name", (names,))
         found: dict[str, str] = dict(cursor.fetchall())
     messages: list[CheckMessage] = [

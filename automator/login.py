@@ -30,6 +30,7 @@ from django.views.decorators.cache import never_cache
 
 from automator.api.authentication import caller_address
 from automator.models import LoginAttempt, LoginOutcome
+from inventory.database.trips import Statement
 from inventory.transactions import short_transaction
 
 WINDOW = timedelta(minutes=15)
@@ -114,6 +115,9 @@ def turn() -> Iterator[None]:
         _hashing.release()
 
 
+_ONE_BY_ONE = Statement("lock_logins", f"SELECT pg_advisory_xact_lock({LOCK})")
+
+
 def begin(username: str, address: str) -> LoginAttempt:
     """Record an attempt as failed; `succeed` changes that.
 
@@ -124,7 +128,7 @@ def begin(username: str, address: str) -> LoginAttempt:
     Raises:
         LockedOut: a limit has been reached; nothing was recorded.
     """
-    with short_transaction("SELECT pg_advisory_xact_lock(%s)", (LOCK,)):
+    with short_transaction(_ONE_BY_ONE()):
         if seconds := seconds_to_wait(username, address):
             raise LockedOut(seconds)
         attempt = LoginAttempt.objects.create(username=username, address=address, at=Now())

@@ -14,7 +14,9 @@ from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from inventory.database.trips import Statement
 from inventory.models import Broker
+from inventory.transactions import read
 
 KEY_PREFIX = "automator"
 
@@ -72,6 +74,17 @@ class FoundKey(NamedTuple):
         return any((mapped or caller) in ip_network(network) for network in self.networks)
 
 
+_KEY = Statement(
+    "key",
+    """
+    SELECT id, broker_id, key_id, secret_hash, networks,
+        revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()),
+        last_used_at IS NOT NULL AND last_used_at > clock_timestamp() - interval '1 minute'
+    FROM automator_apikey WHERE key_id = %(key_id)s
+    """,
+)
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     """Queries that make, verify and revoke keys."""
 
@@ -112,25 +125,14 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def verified(self, sent: str) -> FoundKey | None:
         """Return the key that a caller sent, or None if it is wrong, revoked or expired.
 
-        The statement is raw SQL because it is executed for every call.
+        The statement is prepared because it is executed for every call.
         """
         prefix, _, rest = sent.partition("_")
         key_id, _, secret = rest.partition("_")
         if prefix != KEY_PREFIX or not (key_id.isascii() and key_id.isalnum()):
             return None
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """
-                SELECT id, broker_id, key_id, secret_hash, networks,
-                    revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp()),
-                    last_used_at IS NOT NULL
-                        AND last_used_at > clock_timestamp() - interval '1 minute'
-                FROM automator_apikey WHERE key_id = %s
-                """,
-                (key_id,),
-            )
-            row = cursor.fetchone()
-        found = FoundKey(*row) if row else None
+        rows = read(_KEY(key_id=key_id))
+        found = FoundKey(*rows[0]) if rows else None
         # The comparison always happens, so that its time does not reveal which key ids exist.
         right = hmac.compare_digest(hash_secret(secret), found.secret_hash if found else "")
         return found if found and right and found.live else None

@@ -4,20 +4,23 @@ They are written in SQL because they are the hot path: a call sends one statemen
 read, and then all its writes together.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import wraps
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 from psycopg.types.range import Range
 
 from holds.make_room import MOST_LISTED, Held
 from holds.models import STAFF_PREFIX, Hold, State
+from inventory.database.trips import Rows, Statement, insert
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
-from inventory.transactions import one_trip
+from inventory.transactions import send, write
+
+_COLUMNS = [field.attname for field in Hold._meta.concrete_fields]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,56 +80,110 @@ def retry_once_if_outraced(call: Callable[P, T]) -> Callable[P, T]:
     return again
 
 
-def locked_group(*, broker_id: int, global_id: str) -> AbstractContextManager[TicketGroup | None]:
-    """Lock the ticket group of a hold, which never changes. Gives None where there is none."""
-    group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked_by_query(
-        "SELECT group_id FROM holds_hold WHERE broker_id = %s AND global_id = %s",
-        broker_id,
-        global_id,
-    )
-    return group
+# What a call must know before it decides. The claims of a group without seat numbers are not read:
+# they have no positions, and there may be many thousands of them. The two live states are queried
+# separately, because PostgreSQL before 17 may otherwise read the whole history of the group from
+# its index.
+_LOOK = """
+    SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
+        CASE WHEN ticketgroup.seats <> '{{}}' THEN
+            (SELECT range_agg(positions) FROM (
+                SELECT positions FROM holds_hold
+                WHERE group_id = ticketgroup.id AND state = 'held'
+                UNION ALL SELECT positions FROM holds_hold
+                WHERE group_id = ticketgroup.id AND state = 'invoiced') claim) END,
+        EXISTS (SELECT 1 FROM holds_orderexception
+                WHERE broker_id = broker.id AND global_id = %(global_id)s AND resolved_at IS NULL),
+        EXISTS (SELECT 1 FROM holds_hold sale
+                WHERE sale.broker_id = broker.id AND sale.order_id = %(order_id)s
+                    AND sale.state = 'invoiced' AND sale.global_id LIKE '{staff}%'),
+        {hold}
+    FROM inventory_broker broker
+    LEFT JOIN holds_hold hold ON hold.broker_id = broker.id AND hold.global_id = %(global_id)s
+    LEFT JOIN inventory_ticketgroup ticketgroup ON {group}
+    LEFT JOIN inventory_event event ON event.id = ticketgroup.event_id
+    WHERE broker.id = %(broker_id)s
+"""
 
 
-def read_situation(
-    *, broker_id: int, global_id: str, group: TicketGroup | None, order_id: str | None = None
-) -> Situation:
-    """Read all that a call must know before it decides, after its group is locked.
+def _look(name: str, group: str) -> Statement:
+    """Return the statement that looks at the group which the SQL condition `group` selects."""
+    hold = ", ".join(f"hold.{column}" for column in _COLUMNS)
+    return Statement(name, _LOOK.format(staff=STAFF_PREFIX, hold=hold, group=group))
 
-    This is a statement of its own, because the snapshot and the clock of the locking statement are
-    from before its wait for the lock. The claims of a group without seat numbers are not read: they
-    have no positions, and there may be many thousands of them. The two live states are queried
-    separately, because PostgreSQL before 17 may otherwise read the whole history of the group from
-    its index.
+
+_LOOK_BY_HOLD = _look("look_by_hold", "ticketgroup.id = hold.group_id")
+_LOOK_BY_REMOTE_ID = _look(
+    "look_by_remote_id",
+    "ticketgroup.broker_id = broker.id AND ticketgroup.remote_id = %(remote_id)s",
+)
+_LOOK_BY_ID = _look(
+    "look_by_id", "ticketgroup.broker_id = broker.id AND ticketgroup.id = %(group_id)s"
+)
+_GROUP_OF_HOLD = Statement(
+    "group_of_hold",
+    "SELECT group_id FROM holds_hold WHERE broker_id = %(broker_id)s AND global_id = %(global_id)s",
+)
+
+
+@contextmanager
+def locked_by_hold(
+    *, broker_id: int, global_id: str, order_id: str | None = None
+) -> Iterator[tuple[TicketGroup | None, Situation]]:
+    """Lock the ticket group of a hold, which never changes, and read the situation.
+
+    Gives None for the group where there is no such hold.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
-                CASE WHEN ticketgroup.seats <> '{{}}' THEN
-                    (SELECT range_agg(positions) FROM (
-                        SELECT positions FROM holds_hold
-                        WHERE group_id = ticketgroup.id AND state = 'held'
-                        UNION ALL SELECT positions FROM holds_hold
-                        WHERE group_id = ticketgroup.id AND state = 'invoiced') claim) END,
-                EXISTS (SELECT 1 FROM holds_orderexception
-                        WHERE broker_id = broker.id AND global_id = %s AND resolved_at IS NULL),
-                EXISTS (SELECT 1 FROM holds_hold sale
-                        WHERE sale.broker_id = broker.id AND sale.order_id = %s
-                            AND sale.state = 'invoiced' AND sale.global_id LIKE '{STAFF_PREFIX}%%'),
-                {", ".join(f"hold.{name}" for name in _column_names())}
-            FROM inventory_broker broker
-            LEFT JOIN inventory_ticketgroup ticketgroup ON ticketgroup.id = %s
-            LEFT JOIN inventory_event event ON event.id = ticketgroup.event_id
-            LEFT JOIN holds_hold hold ON hold.broker_id = broker.id AND hold.global_id = %s
-            WHERE broker.id = %s
-            """,  # noqa: S608  no outside text in it
-            (global_id, order_id, group.id if group else None, global_id, broker_id),
-        )
-        row = cursor.fetchone()
-        now, past_at, hold_lifetime, currency, claimed, excepted, sold_by_staff, *hold = row
+    with TicketGroup.objects.locked_by_query(
+        _GROUP_OF_HOLD(broker_id=broker_id, global_id=global_id),
+        then=[_LOOK_BY_HOLD(broker_id=broker_id, global_id=global_id, order_id=order_id)],
+    ) as (group, [rows]):
+        yield group, _situation(rows)
+
+
+@contextmanager
+def locked_by_remote_id(
+    *, broker_id: int, remote_id: str, global_id: str
+) -> Iterator[tuple[TicketGroup | None, Situation]]:
+    """Lock the ticket group with a remote id, and read the situation of a call for `global_id`.
+
+    Gives None for the group where the broker has no such group.
+    """
+    with TicketGroup.objects.locked_by_remote_id(
+        broker_id=broker_id,
+        remote_id=remote_id,
+        then=[
+            _LOOK_BY_REMOTE_ID(
+                broker_id=broker_id, remote_id=remote_id, global_id=global_id, order_id=None
+            )
+        ],
+    ) as (group, [rows]):
+        yield group, _situation(rows)
+
+
+@contextmanager
+def locked_by_id(
+    *, broker_id: int, group_id: int, global_id: str
+) -> Iterator[tuple[TicketGroup | None, Situation]]:
+    """Lock the ticket group with an id, and read the situation of a form of staff, `global_id`.
+
+    Gives None for the group where the broker has no such group.
+    """
+    with TicketGroup.objects.locked_by_id(
+        group_id,
+        broker_id=broker_id,
+        then=[
+            _LOOK_BY_ID(broker_id=broker_id, group_id=group_id, global_id=global_id, order_id=None)
+        ],
+    ) as (group, [rows]):
+        yield group, _situation(rows)
+
+
+def _situation(rows: Rows) -> Situation:
+    now, past_at, hold_lifetime, currency, claimed, excepted, sold_by_staff, *hold = rows[0]
     return Situation(
         now=now,
-        hold=None if hold[0] is None else Hold.from_db("default", _column_names(), hold),
+        hold=None if hold[0] is None else Hold.from_db("default", _COLUMNS, hold),
         past=past_at is not None and past_at <= now,
         hold_lifetime=hold_lifetime,
         currency=currency,
@@ -150,14 +207,22 @@ class Waiting(NamedTuple):
 
 _HELD = """
     SELECT id, quantity, positions, expires_at FROM holds_hold
-    WHERE group_id = %(group)s AND state = 'held'
+    WHERE group_id = %(group_id)s AND state = 'held'
 """
 _FIRST_OF_EACH_SIZE = f"""
     SELECT * FROM (
         SELECT *, row_number() OVER (PARTITION BY quantity ORDER BY expires_at, id) AS nth
         FROM ({_HELD}) held) held
-    WHERE nth <= %(listed)s OR (nth - 1) * quantity < %(most)s
+    WHERE nth <= %(listed)s::integer OR (nth - 1) * quantity < %(most)s::integer
 """  # noqa: S608  no outside text in it
+_WAITING = """
+    SELECT id, quantity, lower(positions), upper(positions), expires_at,
+        (SELECT coalesce(sum(quantity), 0) FROM ({held}) late WHERE expires_at <= %(now)s),
+        (SELECT past_at FROM inventory_event WHERE id = %(event_id)s)
+    FROM ({read}) held ORDER BY expires_at, id LIMIT %(limit)s::integer
+"""
+_ALL_WAITING = Statement("waiting", _WAITING.format(held=_HELD, read=_HELD))
+_SOME_WAITING = Statement("waiting_of_sizes", _WAITING.format(held=_HELD, read=_FIRST_OF_EACH_SIZE))
 
 
 def waiting(group: TicketGroup, *, quantity: int, exact: bool, now: datetime) -> Waiting:
@@ -171,26 +236,14 @@ def waiting(group: TicketGroup, *, quantity: int, exact: bool, now: datetime) ->
     """
     listed = MOST_LISTED + 2
     most = max(min(quantity, group.quantity) + 2, listed)
-    counted = not group.seats
-    held = _FIRST_OF_EACH_SIZE if counted and exact else _HELD
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            SELECT id, quantity, lower(positions), upper(positions), expires_at,
-                (SELECT coalesce(sum(quantity), 0) FROM ({_HELD}) late WHERE expires_at <= %(now)s),
-                (SELECT past_at FROM inventory_event WHERE id = %(event)s)
-            FROM ({held}) held ORDER BY expires_at, id LIMIT %(limit)s
-            """,  # noqa: S608  no outside text in it
-            {
-                "group": group.id,
-                "event": group.event_id,
-                "now": now,
-                "listed": listed,
-                "most": most,
-                "limit": most if counted and not exact else None,
-            },
-        )
-        rows = cursor.fetchall()
+    known = {"group_id": group.id, "event_id": group.event_id, "now": now}
+    if group.seats:
+        statement = _ALL_WAITING(**known, limit=None)
+    elif exact:
+        statement = _SOME_WAITING(**known, listed=listed, most=most, limit=None)
+    else:
+        statement = _ALL_WAITING(**known, limit=most)
+    [rows] = send(statement)
     read = [
         Held(number, tickets, range(start or 0, stop or 0), expires_at)
         for number, tickets, start, stop, expires_at, *_ in rows
@@ -198,12 +251,13 @@ def waiting(group: TicketGroup, *, quantity: int, exact: bool, now: datetime) ->
     return Waiting(read, *(rows[0][5:] if rows else (0, None)))
 
 
+_CLOCK = Statement("clock", "SELECT clock_timestamp()")
+
+
 def clock() -> datetime:
     """Return the time of the database's clock, read in a statement of its own."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
+    [[(now,)]] = send(_CLOCK())
+    return now  # type: ignore[no-any-return]
 
 
 def claim(
@@ -244,9 +298,8 @@ def claim(
         note=terms.note,
         **_seated(group, positions),
     )
-    with one_trip():
-        _insert(hold)
-        _record(Effect.HELD, hold, situation.now, caller)
+    _insert(hold)
+    _record(Effect.HELD, hold, situation.now, caller)
     return hold
 
 
@@ -271,13 +324,24 @@ def change(hold: Hold, effect: Effect, *, now: datetime, caller: Caller) -> None
     if hold.state != State.INVOICED:
         hold.positions = None
     hold.changed_at = now
-    with one_trip(), connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE holds_hold SET state = %s, positions = %s, seats = %s, order_id = %s,"
-            " changed_at = %s WHERE id = %s",
-            (hold.state, hold.positions, hold.seats, hold.order_id, now, hold.id),
+    write(
+        _CHANGE(
+            id=hold.id,
+            state=hold.state,
+            positions=hold.positions,
+            seats=hold.seats,
+            order_id=hold.order_id,
+            changed_at=now,
         )
-        _record(effect, hold, now, caller)
+    )
+    _record(effect, hold, now, caller)
+
+
+_CHANGE = Statement(
+    "change",
+    "UPDATE holds_hold SET state = %(state)s, positions = %(positions)s, seats = %(seats)s,"
+    " order_id = %(order_id)s, changed_at = %(changed_at)s WHERE id = %(id)s",
+)
 
 
 def reseat(hold: Hold, group: TicketGroup, positions: range | None) -> None:
@@ -305,18 +369,11 @@ def _seated(group: TicketGroup, positions: range | None) -> dict[str, object]:
     }
 
 
-def _column_names() -> list[str]:
-    return [field.attname for field in Hold._meta.concrete_fields]
-
-
 def _insert(hold: Hold) -> None:
-    names = [name for name in _column_names() if name != "id"]
-    places = ", ".join(["%s"] * len(names))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO holds_hold ({', '.join(names)}) VALUES ({places})",  # noqa: S608
-            [getattr(hold, name) for name in names],
-        )
+    write(_CLAIM(**{name: getattr(hold, name) for name in _CLAIM.parameters}))
+
+
+_CLAIM = insert("claim", Hold)
 
 
 def _record(effect: Effect, hold: Hold, now: datetime, caller: Caller) -> None:

@@ -16,9 +16,9 @@ from holds.errors import (
     SaleVoided,
 )
 from holds.models import Hold, OrderException, Reason, State
+from inventory.database.trips import Statement
 from inventory.errors import NotForSale, TicketGroupNotFound
 from inventory.models import Caller, Effect, TicketGroup
-from inventory.transactions import one_trip
 
 
 class Outcome(NamedTuple):
@@ -52,8 +52,9 @@ def place(
         HoldExpired: the hold of the global id has expired.
         SaleVoided: the hold of the global id was sold, and the sale was voided.
     """
-    with TicketGroup.objects.locked_by_remote_id(broker_id=broker_id, remote_id=remote_id) as group:
-        situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
+    with claims.locked_by_remote_id(
+        broker_id=broker_id, remote_id=remote_id, global_id=global_id
+    ) as (group, situation):
         if situation.hold:
             return Outcome(_repeated(situation.hold, remote_id, quantity), replayed=True)
         if group is None:
@@ -65,17 +66,16 @@ def place(
         if situation.past:
             raise NotForSale("The event is past.")
         positions, overdue = with_room(group, situation, by_rule(group, quantity))
-        with one_trip():
-            for hold in overdue:
-                claims.change(hold, Effect.EXPIRED, now=situation.now, caller=caller)
-            hold = claims.claim(
-                group,
-                global_id=global_id,
-                quantity=quantity,
-                positions=positions,
-                situation=situation,
-                caller=caller,
-            )
+        for hold in overdue:
+            claims.change(hold, Effect.EXPIRED, now=situation.now, caller=caller)
+        hold = claims.claim(
+            group,
+            global_id=global_id,
+            quantity=quantity,
+            positions=positions,
+            situation=situation,
+            caller=caller,
+        )
         return Outcome(hold, replayed=False)
 
 
@@ -105,8 +105,7 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
         AlreadyInvoiced: the hold is sold. An exception for staff has been committed, unless it is
             staff who release the hold.
     """
-    with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
+    with claims.locked_by_hold(broker_id=broker_id, global_id=global_id) as (group, situation):
         hold = situation.hold
         if hold is None:
             hold = claims.record_early_release(
@@ -151,17 +150,21 @@ def expire(
         DatabaseError: a group of the batch cannot be changed.
     """
     with TicketGroup.objects.locked_unless_busy(
-        "SELECT DISTINCT group_id FROM holds_hold"
-        " WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())"
-        " AND group_id <> ALL (%s::bigint[]) AND (%s::bigint IS NULL OR group_id = %s)",
-        list(besides),
-        only,
-        only,
-        limit=batch,
+        _GROUPS_WITH_OVERDUE_HOLDS(besides=list(besides), only=only), limit=batch
     ) as groups:
         now = claims.clock()
         overdue = list(Hold.objects.overdue_of([group.id for group in groups], now)[:batch])
-        with one_trip():
-            for hold in overdue:
-                claims.change(hold, Effect.EXPIRED, now=now, caller=caller)
+        for hold in overdue:
+            claims.change(hold, Effect.EXPIRED, now=now, caller=caller)
     return len(overdue)
+
+
+_GROUPS_WITH_OVERDUE_HOLDS = Statement(
+    "groups_with_overdue_holds",
+    """
+    SELECT DISTINCT group_id FROM holds_hold
+    WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())
+        AND group_id <> ALL (%(besides)s::bigint[])
+        AND (%(only)s::bigint IS NULL OR group_id = %(only)s)
+    """,
+)

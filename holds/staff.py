@@ -61,10 +61,7 @@ def hold(
             other facts.
     """
     terms = claims.Terms(until, unit_price, customer, note)
-    with locked(wanted) as group:
-        situation = claims.read_situation(
-            broker_id=wanted.broker_id, global_id=wanted.global_id, group=group
-        )
+    with locked(wanted) as (group, situation):
         if situation.hold:
             return Outcome(_held_before(repeated(situation.hold, wanted), terms), replayed=True)
         if until <= situation.now:
@@ -76,12 +73,13 @@ def hold(
         )
 
 
-def locked(wanted: Wanted) -> AbstractContextManager[TicketGroup | None]:
-    """Lock the ticket group whose tickets are wanted. Gives None where the group is not there."""
-    group: AbstractContextManager[TicketGroup | None] = TicketGroup.objects.locked_by_id(
-        wanted.group_id, broker_id=wanted.broker_id
+def locked(
+    wanted: Wanted,
+) -> AbstractContextManager[tuple[TicketGroup | None, claims.Situation]]:
+    """Lock the group whose tickets are wanted, and read the situation. Gives None for no group."""
+    return claims.locked_by_id(
+        broker_id=wanted.broker_id, group_id=wanted.group_id, global_id=wanted.global_id
     )
-    return group
 
 
 def repeated(hold: Hold, wanted: Wanted) -> Hold:

@@ -117,7 +117,7 @@ def split(
 
 @contextmanager
 def _locked(group_id: int) -> Iterator[TicketGroup]:
-    with TicketGroup.objects.locked_by_id(group_id) as group:
+    with TicketGroup.objects.locked_by_id(group_id) as (group, _):
         if group is None:
             raise Refusal("There is no such ticket group")
         yield group

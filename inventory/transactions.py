@@ -9,6 +9,11 @@ from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus
 
 from inventory import deadlines
+from inventory.database.trips import Bound, Rows, Statement, StatementsLost
+
+# How long the first statement of a request may take, in seconds, if the connection has been used
+# before. If it takes longer, the request gets a new connection.
+HEALTH_CHECK_SECONDS = 1.0
 
 # How long a call may wait for a lock, run a statement, and stay idle in its transaction. The last
 # setting makes the server check that often, while a statement runs, whether its client is gone.
@@ -33,10 +38,16 @@ _WHILE_LOCKING = _set_limits(**{**TIME_LIMITS, "statement_timeout": TIME_LIMITS[
 # A transaction that has written nothing does not wait for a synchronous standby when it commits,
 # although it may have read data that is not replicated yet. Writing a record makes it wait.
 _REPLICATED = (
-    "CASE WHEN current_setting('synchronous_standby_names') <> ''"
+    "SELECT CASE WHEN current_setting('synchronous_standby_names') <> ''"
     " THEN pg_logical_emit_message(true, 'automator', '') END"
 )
-_AFTERWARDS = f"{_set_limits(statement_timeout=TIME_LIMITS['statement_timeout'])}, {_REPLICATED}"
+BEGIN = Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")
+LIMITS = Statement("limits", _WHILE_LOCKING)
+AFTERWARDS = Statement(
+    "limits_afterwards", _set_limits(statement_timeout=TIME_LIMITS["statement_timeout"])
+)
+WAIT_FOR_STANDBY = Statement("wait_for_standby", _REPLICATED)
+COMMIT = Statement("commit", "COMMIT")
 # SQLSTATEs of a COMMIT that has certainly been rolled back, provided that the connection is still
 # open: integrity constraint violations (23), transaction rollbacks such as deadlocks (40), and a
 # deferred trigger that could not get a lock (55P03) or ran out of time (57014). 40003 is the
@@ -60,13 +71,69 @@ class OutcomeUnknown(Exception):
 DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, OutcomeUnknown)
 
 
+def send(*statements: Bound) -> list[Rows]:
+    """Send statements to PostgreSQL in one trip, after those that `write` has queued.
+
+    Returns the rows of each statement.
+
+    Raises:
+        DatabaseError: a statement failed. Those after it have not been executed.
+    """
+    database: Any = connection
+    rows: list[Rows] = database.trip(statements)
+    return rows
+
+
+def write(statement: Bound) -> None:
+    """Execute a statement whose rows nobody needs.
+
+    In a transaction it is sent together with the next statement, or with COMMIT at the latest, so
+    that it costs no trip of its own.
+
+    Raises:
+        DatabaseError: the statement failed. In a transaction, the statement with which it is sent
+            raises the error.
+    """
+    if not connection.in_atomic_block:
+        send(statement)
+    else:
+        connection.ensure_connection()
+        connection.connection.queued.append(statement)
+
+
+def read(statement: Bound) -> Rows:
+    """Execute a statement under the time limits of a call, outside a transaction.
+
+    It must have no effect, because it is sent again where the connection turns out to be broken.
+    Thus a request needs no check of its connection before its first statement.
+
+    Raises:
+        DatabaseError: the statement failed twice, or not because of the connection.
+    """
+    if connection.in_atomic_block:  # of a test
+        return send(statement)[0]
+    session = connection.connection
+    if session is not None:
+        connection.health_check_done = True  # type: ignore[attr-defined]
+        try:
+            with deadlines.within(HEALTH_CHECK_SECONDS):
+                return send(LIMITS(), statement)[1]
+        except (OperationalError, InterfaceError) as error:
+            if not session.closed and not isinstance(error.__cause__, StatementsLost):
+                raise
+            if session.closed:
+                connection.close()
+    return send(LIMITS(), statement)[1]
+
+
 @contextmanager
-def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[tuple[Any, ...]]]:
+def short_transaction(lock: Bound, *then: Bound) -> Iterator[list[Rows]]:
     """Run the block in a transaction of its own, under TIME_LIMITS, that locks rows first.
 
-    `lock` is the locking statement, and `parameters` are its parameters. The context manager gives
-    the locked rows. BEGIN, the limits and the lock are sent in one round trip. The transaction
-    cannot be nested in another one.
+    `lock` is the locking statement. The statements in `then` are executed after it, so that they
+    see what others have committed before the lock was had. The context manager gives the rows of
+    each. All this is sent in one trip, and COMMIT is sent in another one together with what the
+    block has written last. The transaction cannot be nested in another one.
 
     Raises:
         OutcomeUnknown: COMMIT failed, and it is unknown whether it took effect or is replicated.
@@ -74,7 +141,6 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
             transaction failed for another reason and was rolled back. Nothing has changed.
         InterfaceError: the connection is closed. Nothing has changed.
     """
-    committing = False
     session: Any = None
     unreplicated: list[str] = []
 
@@ -86,14 +152,13 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
         with transaction.atomic(durable=True):
             session = connection.connection
             session.add_notice_handler(heed)
-            yield _begun(session, lock, parameters)
-            if deadlines.left() == 0:  # COMMIT was not sent, so nothing has changed
-                raise OperationalError("There was no time left to commit.")
-            committing = True
-    except DatabaseError as error:
-        if committing and not _rolled_back(error, session):
-            raise OutcomeUnknown(str(error)) from error
-        raise
+            try:
+                yield _begun(session, lock, *then)
+                _commit(session)
+            except Exception:
+                if session.closed:
+                    connection.close()  # so that Django does not connect again to roll back
+                raise
     finally:
         if session is not None:
             session.remove_notice_handler(heed)
@@ -101,25 +166,46 @@ def short_transaction(lock: str, parameters: tuple[Any, ...]) -> Iterator[list[t
         raise OutcomeUnknown(unreplicated[0])
 
 
-def _begun(session: Any, lock: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
-    """Begin the transaction, set its limits and lock in one round trip; return the locked rows."""
+def _begun(session: Any, *statements: Bound) -> list[Rows]:
+    """Begin the transaction, set its limits and execute its first statements in one trip."""
     # A test may have a transaction of its own around this one.
     idle = session.info.transaction_status == TransactionStatus.IDLE
-    if idle:
-        session.autocommit = True  # otherwise psycopg makes a round trip for its own BEGIN
-    with connection.cursor() as limits, connection.cursor() as cursor:
-        with one_trip():
-            if idle:
-                session.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
-            limits.execute(_WHILE_LOCKING)
-            cursor.execute(lock, parameters)
-            limits.execute(_AFTERWARDS)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+    first = [BEGIN()] if idle else []
+    for last_try in (False, False, True):
+        try:
+            rows = send(*first, LIMITS(), *statements, AFTERWARDS())
+        except OperationalError as error:
+            if last_try or not idle or not isinstance(error.__cause__, StatementsLost):
+                raise
+            session.rollback()
+        else:
+            break
+    return rows[len(first) + 1 : -1]
+
+
+def _commit(session: Any) -> None:
+    """Send what is queued and COMMIT in one trip.
+
+    Raises:
+        OutcomeUnknown: COMMIT failed, and it is unknown whether it took effect.
+        DatabaseError: the transaction is certainly rolled back, or will be.
+    """
+    if deadlines.left() == 0:  # COMMIT is not sent, so nothing has changed
+        raise OperationalError("There was no time left to commit.")
+    if connection.savepoint_ids or connection.get_rollback():  # of a test
+        return
+    try:
+        send(*([] if session.queued else [WAIT_FOR_STANDBY()]), COMMIT())
+    except DatabaseError as error:
+        if _rolled_back(error, session):
+            raise
+        raise OutcomeUnknown(str(error)) from error
 
 
 def _rolled_back(error: DatabaseError, session: Any) -> bool:
-    """Return whether a COMMIT that failed with `error` has certainly had no effect."""
+    """Return whether a trip that ends with COMMIT and failed has certainly had no effect."""
+    if not getattr(error.__cause__, "executed_last", True):  # an earlier statement failed
+        return True
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return state.startswith(_ROLLED_BACK) and state != _UNKNOWN and not session.closed
 
@@ -137,7 +223,7 @@ def replicated() -> AbstractContextManager[None]:
 
     This has no effect without synchronous replication or inside a transaction.
     """
-    return _preceded_by(f"SELECT {_REPLICATED}")
+    return _preceded_by(_REPLICATED)
 
 
 @contextmanager
@@ -170,16 +256,3 @@ def limited() -> Iterator[None]:
 def is_lock_timeout(error: DatabaseError) -> bool:
     """Return whether a statement failed because the database is busy. It has had no effect then."""
     return getattr(error.__cause__, "sqlstate", None) in BUSY_STATES
-
-
-@contextmanager
-def one_trip() -> Iterator[None]:
-    """Send the statements of the block to PostgreSQL in one round trip, and wait at its end.
-
-    Inside another such block the statements are sent with those of the outer one.
-    """
-    if connection.connection.pgconn.pipeline_status:
-        yield
-        return
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        yield

@@ -2,15 +2,18 @@
 
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import ClassVar
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from holds.models import Hold, OrderException, Reason
 from inventory import limits
+from inventory.database.trips import Statement, insert
 from inventory.models import Broker
+from inventory.transactions import write
 
 # The buyer of every sale that TEvo's calls make is Ticket Evolution itself.
 BUYER = "Ticket Evolution"
@@ -81,14 +84,13 @@ class InvoiceQuerySet(models.QuerySet["Invoice"]):
             late=late,
             invoiced_at=now,
         )
-        names = [field.attname for field in Invoice._meta.concrete_fields if field.name != "id"]
-        places = ", ".join(["%s"] * len(names))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO invoices_invoice ({', '.join(names)}) VALUES ({places})",  # noqa: S608
-                [getattr(invoice, name) for name in names],
-            )
+        write(_issue()(**{name: getattr(invoice, name) for name in _issue().parameters}))
         return invoice
+
+
+@cache
+def _issue() -> Statement:
+    return insert("issue", Invoice)
 
 
 class Invoice(models.Model):

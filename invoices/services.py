@@ -9,7 +9,6 @@ from holds.restock import claims_of, restock
 from inventory import seats, split_rules
 from inventory.errors import Refusal
 from inventory.models import Caller, Effect, TicketGroup
-from inventory.transactions import one_trip
 from invoices.errors import OrderConflict, TicketsUnavailable
 from invoices.models import Invoice, Void
 
@@ -44,10 +43,10 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
         OrderConflict: the hold is sold under another order id.
         TicketsUnavailable: the hold has expired, and its tickets are gone.
     """
-    with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        situation = claims.read_situation(
-            broker_id=broker_id, global_id=global_id, group=group, order_id=order_id
-        )
+    with claims.locked_by_hold(broker_id=broker_id, global_id=global_id, order_id=order_id) as (
+        group,
+        situation,
+    ):
         try:
             return _invoice(situation, group, order_id, caller)
         except Refusal as error:
@@ -137,9 +136,8 @@ def _sell(
     """Sell a hold. `late` is the reason of the exception for staff where the hold had expired."""
     hold.order_id = order_id
     effect = Effect.INVOICED_LATE if late else Effect.INVOICED
-    with one_trip():
-        claims.change(hold, effect, now=situation.now, caller=caller)
-        sale = Invoice.objects.issue(hold, now=situation.now, late=bool(late))
+    claims.change(hold, effect, now=situation.now, caller=caller)
+    sale = Invoice.objects.issue(hold, now=situation.now, late=bool(late))
     _settle(situation, hold, order_id, caller)
     reasons = [late] if late else []
     if situation.sold_by_staff:
@@ -182,8 +180,7 @@ def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Call
         SaleVoided: the sale was voided before.
     """
     broker_id, global_id = sale.broker_id, sale.hold.global_id
-    with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
+    with claims.locked_by_hold(broker_id=broker_id, global_id=global_id) as (group, situation):
         hold = situation.hold
         if group is None or hold is None or hold.state != State.INVOICED:
             raise SaleVoided

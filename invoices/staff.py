@@ -13,7 +13,6 @@ from holds.models import Hold, State
 from holds.staff import Wanted, locked, repeated, take
 from inventory.errors import Refusal
 from inventory.models import Caller, Effect
-from inventory.transactions import one_trip
 from invoices.models import Invoice
 from invoices.services import Outcome
 
@@ -40,10 +39,7 @@ def sell(
         InsufficientTickets: the wanted tickets are not free, or not next to each other.
         Refusal: the same form was sent before with other facts.
     """
-    with locked(wanted) as group:
-        situation = claims.read_situation(
-            broker_id=wanted.broker_id, global_id=wanted.global_id, group=group
-        )
+    with locked(wanted) as (group, situation):
         if situation.hold:
             before = _sold_before(repeated(situation.hold, wanted), sale)
             if (situation.hold.customer, situation.hold.note) != (customer, note):
@@ -68,8 +64,7 @@ def sell_held(*, broker_id: int, global_id: str, sale: Sale, caller: Caller) -> 
         SaleVoided: the hold was sold, and the sale was voided.
         Refusal: the hold is the marketplace's, or it is sold already with other facts.
     """
-    with claims.locked_group(broker_id=broker_id, global_id=global_id) as group:
-        situation = claims.read_situation(broker_id=broker_id, global_id=global_id, group=group)
+    with claims.locked_by_hold(broker_id=broker_id, global_id=global_id) as (_, situation):
         hold = situation.hold
         if hold is None:
             raise HoldNotFound
@@ -109,9 +104,8 @@ def _sold_already(invoice: Invoice) -> Refusal:
 
 def _sell(hold: Hold, sale: Sale, situation: claims.Situation, caller: Caller) -> Outcome:
     hold.order_id = sale.reference or hold.global_id
-    with one_trip():
-        claims.change(hold, Effect.INVOICED, now=situation.now, caller=caller)
-        invoice = Invoice.objects.issue(
-            hold, now=situation.now, buyer=sale.channel, unit_price=sale.unit_price
-        )
+    claims.change(hold, Effect.INVOICED, now=situation.now, caller=caller)
+    invoice = Invoice.objects.issue(
+        hold, now=situation.now, buyer=sale.channel, unit_price=sale.unit_price
+    )
     return Outcome(invoice, replayed=False)

@@ -14,10 +14,9 @@ from django.test import Client
 
 from automator import health
 from automator.models import ApiKey
-from holds import claims, services
+from holds import services
 from holds.models import Hold
-from inventory import deadlines
-from inventory.database.base import Connection
+from inventory import deadlines, transactions
 from inventory.models import Broker, LedgerEntry, TicketGroup
 from tests.support.marketplace import Api
 from tests.support.programs import PATIENCE, wait_until
@@ -191,8 +190,8 @@ def test_hosts_that_do_not_answer_are_given_up_together(
 @pytest.mark.parametrize(
     ("place", "settled"),
     [
-        ((claims, "claim"), ("unavailable", 201)),
-        ((Connection, "commit"), ("outcome_unknown", 200)),
+        ((transactions, "_begun"), ("unavailable", 201)),
+        ((transactions, "_commit"), ("outcome_unknown", 200)),
     ],
 )
 def test_a_server_process_that_stands_still_is_given_up_and_the_same_call_settles_it(

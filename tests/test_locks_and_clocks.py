@@ -10,7 +10,9 @@ from django.db import connection
 from holds import claims
 from holds import services as holds
 from holds.models import Hold, OrderException
-from inventory.models import Broker, Caller, LedgerEntry, TicketGroup, TicketGroupManager
+from inventory.database.trips import Rows, Statement
+from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
+from inventory.models.ticket_group_locks import TicketGroupLocks
 from invoices import services as invoices
 from invoices.models import Invoice
 from tests.support.factories import TicketGroupFactory
@@ -168,22 +170,23 @@ def test_claims_that_the_locking_statement_read_are_sold_twice(
 
 def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the statement that locks a group read its claims too, before it waits for the lock."""
-    locking, from_row = TicketGroupManager._locking, TicketGroupManager._from_row
-    view, then = claims.read_situation, threading.local()
+    locking, from_row = TicketGroupLocks._locking, TicketGroupLocks._from_row
+    situation, then = claims._situation, threading.local()
     summed = (
         "(SELECT range_agg(positions) FROM holds_hold WHERE group_id = inventory_ticketgroup.id)"
     )
 
-    def with_claims(condition: str) -> str:
-        return locking(condition).replace(" FROM", f", {summed} FROM", 1)
+    def with_claims(*of: Any) -> Statement:
+        lock = locking(*of)
+        return Statement(f"naive_{lock.name}", lock.text.replace(" FROM", f", {summed} FROM", 1))
 
-    def group_with_claims(row: tuple[Any, ...]) -> TicketGroup:
+    def group_with_claims(self: TicketGroupLocks, row: tuple[Any, ...]) -> TicketGroup:
         then.claimed = [range(part.lower, part.upper) for part in row[-1] or ()]
-        return from_row(row[:-1])
+        return from_row(self, row[:-1])
 
-    def look(**of: Any) -> claims.Situation:
-        return view(**of)._replace(claimed=then.claimed)
+    def look(rows: Rows) -> claims.Situation:
+        return situation(rows)._replace(claimed=then.claimed)
 
-    monkeypatch.setattr(TicketGroupManager, "_locking", staticmethod(with_claims))
-    monkeypatch.setattr(TicketGroupManager, "_from_row", staticmethod(group_with_claims))
-    monkeypatch.setattr(claims, "read_situation", look)
+    monkeypatch.setattr(TicketGroupLocks, "_locking", with_claims)
+    monkeypatch.setattr(TicketGroupLocks, "_from_row", group_with_claims)
+    monkeypatch.setattr(claims, "_situation", look)

@@ -20,6 +20,7 @@ from tests.support.rivals import (
     agrees,
     apis,
     before,
+    before_looking,
     effects,
     statuses,
     tickets_too_many,
@@ -224,7 +225,7 @@ def test_a_hold_that_comes_while_its_id_is_looked_for_is_found(
         if not looking.reached.is_set():
             looking()
 
-    before(monkeypatch, claims, "read_situation", pause_the_first)
+    before_looking(monkeypatch, pause_the_first)
     calls: dict[str, Callable[[], Answer]] = {
         "release": lambda: api.release("g-1"),
         "invoice": lambda: api.invoice("o-1", "g-1"),
@@ -289,7 +290,7 @@ def test_release_that_finds_its_hold_late_keeps_others_from_it(
         if not looking.reached.is_set():
             looking()
 
-    before(monkeypatch, claims, "read_situation", pause_the_first)
+    before_looking(monkeypatch, pause_the_first)
     before(monkeypatch, claims, "change", changing)
     [other] = apis(api.broker, 1)
 

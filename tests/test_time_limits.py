@@ -10,6 +10,7 @@ from django.db import connection
 from automator import checks
 from holds import claims
 from holds import services as holds
+from inventory.database.trips import Statement
 from inventory.models import Caller, TicketGroup
 from inventory.transactions import TIME_LIMITS, short_transaction
 from tests.support.fixtures import BringTo
@@ -41,7 +42,7 @@ def shown(cursor: Any, name: str) -> str:
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What was in force in the transactions of calls, when they looked at their group."""
     limits: list[dict[str, str]] = []
-    for look in ("read_situation", "clock"):
+    for look in ("_situation", "clock"):
         before(monkeypatch, claims, look, lambda: limits.append(in_force()))
     return limits
 
@@ -69,7 +70,9 @@ def test_the_sweep_has_them_too(bring_to: BringTo, seen: list[dict[str, str]]) -
 
 
 def test_a_lock_is_waited_for_no_longer_than_two_seconds_in_all() -> None:
-    with short_transaction("SELECT current_setting('statement_timeout')", ()) as [(limit,)]:
+    limit_while_locking = Statement("shown", "SELECT current_setting('statement_timeout')")
+
+    with short_transaction(limit_while_locking()) as [[(limit,)]]:
         assert limit == TIME_LIMITS["lock_timeout"] == "2s"
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from inventory.database.trips import Statement
 from inventory.models.imports import Import, ImportRow, ImportState
 from inventory.transactions import TIME_LIMITS, is_lock_timeout, short_transaction
 
@@ -35,6 +36,11 @@ def bound_waits() -> None:
         )
 
 
+_LOCK = "SELECT state FROM inventory_import WHERE id = %(id)s FOR NO KEY UPDATE"
+_WAIT = Statement("lock_import", _LOCK)
+_SKIP = Statement("lock_import_unless_busy", f"{_LOCK} SKIP LOCKED")
+
+
 @contextmanager
 def turn(job: Import, *, wait: bool = False) -> Iterator[str | None]:
     """Open a short transaction in which no other process applies, ends or supersedes an import.
@@ -42,8 +48,7 @@ def turn(job: Import, *, wait: bool = False) -> Iterator[str | None]:
     Gives the state of the import. Where another process has locked the import, gives None, or waits
     for the lock with `wait`. What `short_transaction` raises is passed on.
     """
-    lock = "SELECT state FROM inventory_import WHERE id = %s FOR NO KEY UPDATE"
-    with short_transaction(lock if wait else f"{lock} SKIP LOCKED", (job.id,)) as rows:
+    with short_transaction((_WAIT if wait else _SKIP)(id=job.id)) as [rows]:
         yield rows[0][0] if rows else None
 
 

@@ -4,7 +4,7 @@ libpq has no limit on how long it waits for an answer. A server that is stopped,
 swallows packets, or a COMMIT that waits for a missing standby would hold a request for ever.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from django.db.backends.postgresql import base
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 
 from inventory import deadlines
+from inventory.database import trips
+from inventory.database.trips import Bound, Rows
 
 # How long the "SELECT 1" may take, in seconds, with which Django checks whether a persistent
 # connection still works. If it takes longer, the request gets a new connection.
@@ -28,7 +30,32 @@ class Connection(psycopg.Connection[Any]):
 
     No cancel request is sent, because a COMMIT that waits for a standby and is cancelled succeeds
     without the standby. PostgreSQL rolls the transaction back when it finds the connection closed.
+
+    `queued` has statements that are sent with the next trip of the transaction, whose results
+    nobody needs. `prepared` is None if this connection does not prepare statements.
     """
+
+    queued: list[Bound]
+    prepared: trips.Prepared | None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.queued = []
+        self.prepared = trips.Prepared()
+
+    def trip(self, statements: Sequence[Bound]) -> list[Rows]:
+        """Send the queued statements and these in one trip, and return the rows of these.
+
+        Raises:
+            psycopg.Error: a statement failed, and those after it were not executed.
+        """
+        everything = [*self.queued, *statements]
+        self.queued = []
+        with self.lock:
+            rows: list[Rows] = self.wait(trips.exchange(self, everything, self.prepared))
+        if self.prepared and self.prepared.losses > trips.MOST_LOSSES:
+            self.prepared = None
+        return rows[len(everything) - len(statements) :]
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Any]:
@@ -78,12 +105,63 @@ class SchemaEditor(DatabaseSchemaEditor):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's PostgreSQL wrapper with the connection and the schema editor of this module."""
+    """Django's PostgreSQL wrapper with the connection and the schema editor of this module.
+
+    Queued statements are sent before any other statement and before the transaction ends, so that
+    code which uses Django's own interface sees their effect.
+    """
 
     Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})
     SchemaEditorClass = SchemaEditor
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return the parameters for psycopg, without the project's own option."""
+        parameters: dict[str, Any] = super().get_connection_params()
+        parameters.pop("prepared_statements", None)
+        return parameters
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect, and let the connection prepare statements unless the settings forbid it."""
+        session = super().get_new_connection(conn_params)
+        if not self.settings_dict["OPTIONS"].get("prepared_statements", True):
+            session.prepared = None
+        return session
+
+    def trip(self, statements: Sequence[Bound]) -> list[Rows]:
+        """Send the queued statements and these in one trip, and return the rows of these.
+
+        Raises:
+            django.db.Error: a statement failed, and those after it were not executed.
+        """
+        self.ensure_connection()
+        if self.queries_logged:  # by tests
+            sent = [*self.connection.queued, *statements]
+            self.queries_log.extend(
+                {"sql": one.statement.sql.decode(), "time": "0"} for one in sent
+            )
+        with self.wrap_database_errors:
+            rows: list[Rows] = self.connection.trip(statements)
+        return rows
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        """Return a cursor, after queued statements have been sent."""
+        self._send_queued()
+        return super().create_cursor(name)
 
     def is_usable(self) -> bool:
         """Return whether the connection answers within a second."""
         with deadlines.within(HEALTH_CHECK_SECONDS):
             return bool(super().is_usable())
+
+    def _send_queued(self) -> None:
+        if self.connection is not None and self.connection.queued:
+            self.trip([])
+
+    def _commit(self) -> None:
+        self._send_queued()
+        super()._commit()  # type: ignore[misc]
+
+    def _rollback(self) -> None:
+        if self.connection is not None:
+            self.connection.queued.clear()
+        super()._rollback()  # type: ignore[misc]

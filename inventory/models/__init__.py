@@ -7,7 +7,7 @@ from inventory.models.brokers import Broker
 from inventory.models.events import Event
 from inventory.models.imports import Import, ImportRow
 from inventory.models.ledger import Caller, Effect, LedgerEntry
-from inventory.models.ticket_groups import StockType, TicketGroup, TicketGroupManager
+from inventory.models.ticket_groups import StockType, TicketGroup
 
 __all__ = [
     "Broker",
@@ -19,5 +19,4 @@ __all__ = [
     "LedgerEntry",
     "StockType",
     "TicketGroup",
-    "TicketGroupManager",
 ]

@@ -5,10 +5,12 @@ from datetime import datetime
 from typing import ClassVar, NamedTuple
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import connection, models
+from django.db import models
 from django.db.models import F, Q
 
 from inventory import limits
+from inventory.database.trips import Statement
+from inventory.transactions import write
 
 
 class Caller(NamedTuple):
@@ -55,6 +57,22 @@ INSERT_ENTRIES = (
 )
 
 
+# Nothing can come between the two writes of one statement.
+RECORD = Statement(
+    "record",
+    f"""
+    WITH changed AS (
+        UPDATE inventory_ticketgroup
+        SET held = held + %(held)s, sold = sold + %(sold)s, entries = entries + 1
+        WHERE id = %(group_id)s RETURNING id, entries, quantity, held, sold)
+    {INSERT_ENTRIES}
+    SELECT id, entries, %(effect)s, %(tickets)s::integer, %(seats)s::text[], %(global_id)s,
+        quantity, held, sold, %(asked_by)s, %(request_id)s, %(at)s::timestamptz
+    FROM changed
+    """,  # noqa: S608  no outside text in it
+)
+
+
 class LedgerManager(models.Manager["LedgerEntry"]):
     """Adds the only way to write to the ledger, together with the counters."""
 
@@ -79,25 +97,21 @@ class LedgerManager(models.Manager["LedgerEntry"]):
         Raises:
             IntegrityError: a counter would leave its bounds.
         """
-        # One statement needs one round trip, and nothing can come between the two writes.
         _, held, sold = (tickets * change for change in effect.changes)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"""
-                WITH changed AS (
-                    UPDATE inventory_ticketgroup
-                    SET held = held + %s, sold = sold + %s, entries = entries + 1
-                    WHERE id = %s RETURNING id, entries, quantity, held, sold)
-                {INSERT_ENTRIES}
-                SELECT id, entries, %s, %s, %s::text[], %s, quantity, held, sold, %s, %s, %s
-                FROM changed
-                """,  # noqa: S608  no outside text in it
-                (
-                    *(held, sold, group_id),
-                    *(effect.value, tickets, list(seats), global_id),
-                    *(caller.name, caller.request_id, now),
-                ),
+        write(
+            RECORD(
+                held=held,
+                sold=sold,
+                group_id=group_id,
+                effect=effect.value,
+                tickets=tickets,
+                seats=list(seats),
+                global_id=global_id,
+                asked_by=caller.name,
+                request_id=caller.request_id,
+                at=now,
             )
+        )
 
 
 class LedgerEntry(models.Model):

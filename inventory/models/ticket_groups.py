@@ -1,8 +1,6 @@
-"""Ticket groups: what is sold under one listing, how it is locked, and its constraints."""
+"""Ticket groups: what is sold under one listing, and its constraints."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -11,9 +9,9 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from inventory import limits
+from inventory.models.ticket_group_locks import TicketGroupLocks
 from inventory.seats import STRIDES
 from inventory.split_rules import SplitRule
-from inventory.transactions import short_transaction
 
 validate_id = RegexValidator(rf"\A{limits.ID_PATTERN[1:-1]}\Z", f"{limits.ID_MEANING}.")
 
@@ -57,97 +55,6 @@ class TicketGroupQuerySet(models.QuerySet["TicketGroup"]):
         claimed = models.F("held") + models.F("sold")
         past = Q(event__past_at__lte=Now())
         return self.filter(on_sale=True, listed=True, quantity__gt=claimed).exclude(past)
-
-
-class TicketGroupManager(models.Manager.from_queryset(TicketGroupQuerySet)):  # type: ignore[misc]
-    """Adds the lock that every effect begins with. No other module locks ticket groups.
-
-    Each method that returns a context manager opens a short transaction and takes the lock in its
-    first statement. That statement sees the database as it was before it waited for the lock, so
-    only the group's own columns may be used from it; holds and the clock are read in a later
-    statement. The context managers raise what `short_transaction` raises.
-    """
-
-    def locked_by_id(
-        self, group_id: int, *, broker_id: int | None = None
-    ) -> "AbstractContextManager[TicketGroup | None]":
-        """Lock the ticket group with an id; if a broker is given, only if it is the broker's.
-
-        The context manager gives the group, or None if there is no such group.
-        """
-        condition = "id = %s AND (%s::bigint IS NULL OR broker_id = %s)"
-        return self._locked(condition, group_id, broker_id, broker_id)
-
-    def locked_by_remote_id(
-        self, *, broker_id: int, remote_id: str
-    ) -> "AbstractContextManager[TicketGroup | None]":
-        """Lock the ticket group that a broker lists under a remote id.
-
-        The context manager gives the group, or None if there is no such group.
-        """
-        return self._locked("broker_id = %s AND remote_id = %s", broker_id, remote_id)
-
-    def locked_by_query(
-        self, query: str, *parameters: Any
-    ) -> "AbstractContextManager[TicketGroup | None]":
-        """Lock the ticket group whose id a query selects.
-
-        The query is SQL that returns at most one id and depends only on facts that never change.
-        It lets another app lock a group by its own tables. The context manager gives the group, or
-        None if there is no such group.
-        """
-        return self._locked(f"id = ({query})", *parameters)
-
-    @contextmanager
-    def _locked(self, condition: str, *parameters: Any) -> "Iterator[TicketGroup | None]":
-        with short_transaction(self._locking(condition), parameters) as rows:
-            yield self._from_row(rows[0]) if rows else None
-
-    @contextmanager
-    def locked_unless_busy(
-        self, query: str, *parameters: Any, limit: int
-    ) -> "Iterator[list[TicketGroup]]":
-        """Lock up to `limit` groups whose ids a query selects, and skip those locked already.
-
-        The context manager gives the locked groups.
-        """
-        lock = f"{self._locking(f'id = ANY (ARRAY({query}))')} SKIP LOCKED LIMIT %s"
-        with short_transaction(lock, (*parameters, limit)) as rows:
-            yield [self._from_row(row) for row in rows]
-
-    def lock(self, group_id: int) -> "TicketGroup":
-        """Lock a group until the open transaction ends, and return it as read under the lock.
-
-        Raises:
-            TicketGroup.DoesNotExist: there is no group with that id.
-            OperationalError: another transaction kept the group locked for too long.
-        """
-        group: TicketGroup = self.select_for_update(no_key=True).get(id=group_id)
-        return group
-
-    def lock_unless_busy(self, group_ids: Iterable[int]) -> set[int]:
-        """Lock groups in the open transaction, and return the ids of those that could be locked.
-
-        Groups that another transaction has locked are skipped.
-        """
-        free = self.filter(id__in=list(group_ids)).order_by("id")
-        locked = free.select_for_update(no_key=True, skip_locked=True)
-        return set(locked.values_list("id", flat=True))
-
-    @staticmethod
-    def _locking(condition: str) -> str:
-        # NO KEY lets other transactions insert rows that refer to the group. The SQL is written out
-        # because the ORM needs several times the CPU for the same statement.
-        columns = ", ".join(field.column for field in TicketGroup._meta.concrete_fields)
-        return (
-            f"SELECT {columns} FROM inventory_ticketgroup"  # noqa: S608  no outside text in it
-            f" WHERE {condition} FOR NO KEY UPDATE"
-        )
-
-    @staticmethod
-    def _from_row(row: tuple[Any, ...]) -> "TicketGroup":
-        fields = [field.attname for field in TicketGroup._meta.concrete_fields]
-        return TicketGroup.from_db("default", fields, row)
 
 
 class TicketGroup(models.Model):
@@ -245,7 +152,7 @@ class TicketGroup(models.Model):
         default=0, editable=False, help_text="How many entries the group has in the ledger."
     )
 
-    objects = TicketGroupManager()
+    objects = TicketGroupLocks.from_queryset(TicketGroupQuerySet)()
 
     class Meta:
         ordering: ClassVar = ["event", "section", "row", "id"]

@@ -99,7 +99,7 @@ class Proxy:
     def _to_server(self, client: socket.socket, server: socket.socket) -> None:
         silent = False
         for part in _parts(client):
-            commit = b"COMMIT\0" in part
+            commit = b"COMMIT\0" in part or b"\0commit_" in part  # a prepared statement's name
             if self.cut == REFUSED and commit:
                 break
             silent = silent or self.stalled or (self.cut == LOST and commit)

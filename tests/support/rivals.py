@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -15,7 +15,10 @@ from django.db import connection, connections, models
 
 from automator.audit import differences
 from holds.models import Hold
-from inventory.models import Broker, LedgerEntry, TicketGroup, TicketGroupManager
+from inventory.database.base import Connection
+from inventory.database.trips import Bound, Rows, Statement
+from inventory.models import Broker, LedgerEntry, TicketGroup
+from inventory.models.ticket_group_locks import TicketGroupLocks
 from tests.support.marketplace import Api, documented
 from tests.support.programs import PATIENCE, wait_until
 
@@ -134,14 +137,31 @@ def before(
     monkeypatch.setattr(module, name, wrapped)
 
 
+def before_looking(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    """Let every call do something between its lock and the statement that looks at the group."""
+    trip = Connection.trip
+
+    def halved(self: Connection, statements: Sequence[Bound]) -> list[Rows]:
+        names = [bound.statement.name for bound in statements]
+        at = next((n for n, name in enumerate(names) if name.startswith("look_")), None)
+        if at is None:
+            return trip(self, statements)
+        locked = trip(self, statements[:at])
+        do()
+        return locked + trip(self, statements[at:])
+
+    monkeypatch.setattr(Connection, "trip", halved)
+
+
 def lock_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the lock of every effect exclude nobody."""
-    locking = TicketGroupManager._locking
+    locking = TicketGroupLocks._locking
 
-    def weak(condition: str) -> str:
-        return locking(condition).replace("FOR NO KEY UPDATE", "FOR KEY SHARE")
+    def weak(*of: Any) -> Statement:
+        lock = locking(*of)
+        return Statement(f"weak_{lock.name}", lock.text.replace("NO KEY UPDATE", "KEY SHARE"))
 
-    monkeypatch.setattr(TicketGroupManager, "_locking", staticmethod(weak))
+    monkeypatch.setattr(TicketGroupLocks, "_locking", weak)
 
 
 @pytest.fixture
