@@ -72,41 +72,6 @@ class InstantField(serializers.Field[Any, Any, str, Any]):
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-@extend_schema_field({"type": "string"})
-class RequestIdField(serializers.Field[Any, Any, str, Any]):
-    """The id of the request that is being answered."""
-
-    def __init__(self) -> None:
-        super().__init__(source="*", read_only=True)
-
-    def to_representation(self, value: object) -> str:
-        return str(self.context["request_id"])
-
-
-class ExceptionIdField(serializers.CharField):
-    """The id of the exception that a call has recorded for staff; left out where there is none."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            source="*",
-            required=False,
-            help_text="Present only where the call has recorded an exception for staff.",
-        )
-
-    def get_attribute(self, instance: object) -> str:
-        exception_id: str = self.context.get("exception_id", "")
-        if not exception_id:
-            raise serializers.SkipField
-        return exception_id
-
-
-class StatusField(serializers.ChoiceField):
-    """The status of a hold as it is to be answered, which the view gives in the context."""
-
-    def get_attribute(self, instance: object) -> str:
-        return str(self.context["status"])
-
-
 class HoldCall(serializers.Serializer[Any]):
     """What a hold call sends."""
 
@@ -122,18 +87,29 @@ class HoldPath(serializers.Serializer[Any]):
 
 
 class HoldAnswer(serializers.Serializer[Any]):
-    """A hold, as every call on holds answers it."""
+    """A hold, as every call on holds answers it.
 
-    global_id = serializers.CharField()
-    remote_id = serializers.CharField(allow_null=True)
-    quantity = serializers.IntegerField(min_value=0)
-    status = StatusField(choices=["held", "released", "expired", "invoiced", "voided"])
-    section = serializers.CharField(allow_null=True)
-    row = serializers.CharField(allow_null=True)
-    seats = serializers.ListField(child=serializers.CharField())
-    unit_price = serializers.DecimalField(max_digits=9, decimal_places=2, allow_null=True)
-    total = serializers.DecimalField(max_digits=14, decimal_places=2, allow_null=True)
-    currency = serializers.CharField(allow_null=True, source="price_currency")
-    expires_at = InstantField(allow_null=True)
-    order_id = serializers.CharField(allow_null=True)
-    request_id = RequestIdField()
+    It is made from a dictionary with the `hold`, the `status` to answer, and the `request_id`.
+    """
+
+    global_id = serializers.CharField(source="hold.global_id")
+    remote_id = serializers.CharField(source="hold.remote_id", allow_null=True)
+    quantity = serializers.IntegerField(source="hold.quantity", min_value=0)
+    status = serializers.ChoiceField(choices=["held", "released", "expired", "invoiced", "voided"])
+    section = serializers.CharField(source="hold.section", allow_null=True)
+    row = serializers.CharField(source="hold.row", allow_null=True)
+    seats = serializers.ListField(source="hold.seats", child=serializers.CharField())
+    unit_price = serializers.DecimalField(
+        source="hold.unit_price", max_digits=9, decimal_places=2, allow_null=True
+    )
+    total = serializers.DecimalField(
+        source="hold.total", max_digits=14, decimal_places=2, allow_null=True
+    )
+    currency = serializers.CharField(source="hold.price_currency", allow_null=True)
+    expires_at = InstantField(source="hold.expires_at", allow_null=True)
+    order_id = serializers.CharField(source="hold.order_id", allow_null=True)
+    request_id = serializers.CharField()
+
+
+# Serializers keep no state between calls, and making one costs more than using it.
+HOLD_CALL, HOLD_PATH, HOLD_ANSWER = HoldCall(), HoldPath(), HoldAnswer()

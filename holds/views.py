@@ -1,12 +1,9 @@
 """The API views of holds. Each validates the request, calls one service and answers."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from holds import services
 from holds.errors import (
@@ -18,17 +15,15 @@ from holds.errors import (
     SaleVoided,
 )
 from holds.models import Hold
-from holds.serializers import HoldAnswer, HoldCall, HoldPath
+from holds.serializers import HOLD_ANSWER, HOLD_CALL, HOLD_PATH, HoldAnswer, HoldCall
+from holds.viewsets import REPLAYED, CallViewSet, broker_of, caller_of
 from inventory.errors import (
     InsufficientTickets,
     NotForSale,
     SplitNotAllowed,
     TicketGroupNotFound,
 )
-from inventory.models import Caller
 from inventory.transactions import replicated
-
-REPLAYED = {"Idempotent-Replayed": "true"}
 
 _EXAMPLE = {
     "global_id": "g-1",
@@ -56,19 +51,7 @@ def example(description: str, body: dict[str, object], **changes: object) -> Ope
     )
 
 
-def caller_of(request: Request) -> Caller:
-    """Return the API key and the request id of a call, which the ledger records."""
-    key: Any = request.auth  # set by the authentication
-    return Caller(f"key {key.key_id}", request.id)  # type: ignore[attr-defined]  # set by the middleware
-
-
-def broker_of(request: Request) -> int:
-    """Return the id of the broker whose API key was sent. A call can reach no other broker."""
-    key: Any = request.auth
-    return int(key.broker_id)
-
-
-class HoldViewSet(ViewSet):
+class HoldViewSet(CallViewSet):
     """Set tickets aside for a marketplace, and free them again."""
 
     http_method_names = ("get", "head", "post")  # so that Allow does not list OPTIONS, which is 405
@@ -108,11 +91,8 @@ class HoldViewSet(ViewSet):
 
         The call can be repeated as often as you like. It has one effect per global id.
         """
-        call = HoldCall(data=request.data)
-        call.is_valid(raise_exception=True)
-        outcome = services.place(
-            broker_id=broker_of(request), caller=caller_of(request), **call.validated_data
-        )
+        call = HOLD_CALL.run_validation(request.data)
+        outcome = services.place(broker_id=broker_of(request), caller=caller_of(request), **call)
         if outcome.replayed:
             return self.answer(outcome, headers=REPLAYED)
         return self.answer(outcome, status=status.HTTP_201_CREATED)
@@ -165,11 +145,14 @@ class HoldViewSet(ViewSet):
     ) -> Response:
         """Return the response with a hold in the wire format."""
         hold = outcome.hold
-        context = {
-            "request_id": caller_of(self.request).request_id,
-            "status": outcome.status or hold.state,
-        }
-        return Response(HoldAnswer(hold, context=context).data, status=status, headers=headers)
+        answer = HOLD_ANSWER.to_representation(
+            {
+                "hold": hold,
+                "status": outcome.status or hold.state,
+                "request_id": caller_of(self.request).request_id,
+            }
+        )
+        return Response(answer, status=status, headers=headers)
 
 
 def valid(global_id: str) -> str:
@@ -178,6 +161,5 @@ def valid(global_id: str) -> str:
     Raises:
         ValidationError: the text cannot be an id.
     """
-    path = HoldPath(data={"global_id": global_id})
-    path.is_valid(raise_exception=True)
-    return str(path.validated_data["global_id"])
+    path: dict[str, str] = HOLD_PATH.run_validation({"global_id": global_id})
+    return path["global_id"]

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from holds.serializers import ExceptionIdField, InstantField, RequestIdField, WireIdField
+from holds.serializers import InstantField, WireIdField
 
 
 class InvoiceCall(serializers.Serializer[Any]):
@@ -21,29 +21,38 @@ class InvoicePath(serializers.Serializer[Any]):
 
 
 class InvoiceLine(serializers.Serializer[Any]):
-    """A sale of one hold."""
+    """A sale of one hold. It is made from a dictionary with the `invoice`."""
 
-    order_id = serializers.CharField()
-    global_id = serializers.CharField(source="hold.global_id")
-    remote_id = serializers.CharField(source="hold.remote_id")
-    quantity = serializers.IntegerField(min_value=1)
-    status = serializers.ChoiceField(choices=["invoiced", "voided"], source="hold.state")
-    buyer = serializers.CharField()
-    section = serializers.CharField(source="hold.section")
-    row = serializers.CharField(source="hold.row")
-    seats = serializers.ListField(child=serializers.CharField(), source="hold.seats")
-    unit_price = serializers.DecimalField(max_digits=9, decimal_places=2)
-    total = serializers.DecimalField(max_digits=14, decimal_places=2)
-    currency = serializers.CharField()
-    late = serializers.BooleanField()
-    invoiced_at = InstantField()
+    order_id = serializers.CharField(source="invoice.order_id")
+    global_id = serializers.CharField(source="invoice.hold.global_id")
+    remote_id = serializers.CharField(source="invoice.hold.remote_id")
+    quantity = serializers.IntegerField(source="invoice.quantity", min_value=1)
+    status = serializers.ChoiceField(source="invoice.hold.state", choices=["invoiced", "voided"])
+    buyer = serializers.CharField(source="invoice.buyer")
+    section = serializers.CharField(source="invoice.hold.section")
+    row = serializers.CharField(source="invoice.hold.row")
+    seats = serializers.ListField(source="invoice.hold.seats", child=serializers.CharField())
+    unit_price = serializers.DecimalField(
+        source="invoice.unit_price", max_digits=9, decimal_places=2
+    )
+    total = serializers.DecimalField(source="invoice.total", max_digits=14, decimal_places=2)
+    currency = serializers.CharField(source="invoice.currency")
+    late = serializers.BooleanField(source="invoice.late")
+    invoiced_at = InstantField(source="invoice.invoiced_at")
 
 
 class InvoiceAnswer(InvoiceLine):
-    """A sale, as an invoice call answers it."""
+    """A sale, as an invoice call answers it.
 
-    exception_id = ExceptionIdField()
-    request_id = RequestIdField()
+    It is made from a dictionary with the `invoice`, the `request_id`, and the `exception_id` where
+    there is one.
+    """
+
+    exception_id = serializers.CharField(
+        required=False,
+        help_text="Present only where the call has recorded an exception for staff.",
+    )
+    request_id = serializers.CharField()
 
 
 class OrderAnswer(serializers.Serializer[Any]):
@@ -52,3 +61,8 @@ class OrderAnswer(serializers.Serializer[Any]):
     order_id = serializers.CharField()
     invoices = InvoiceLine(many=True)
     request_id = serializers.CharField()
+
+
+# Serializers keep no state between calls, and making one costs more than using it.
+INVOICE_CALL, INVOICE_PATH = InvoiceCall(), InvoicePath()
+INVOICE_ANSWER, ORDER_ANSWER = InvoiceAnswer(), OrderAnswer()

@@ -6,15 +6,22 @@ from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.viewsets import ViewSet
 
 from holds.errors import HoldNotFound, HoldReleased, SaleVoided
-from holds.views import REPLAYED, broker_of, caller_of
+from holds.viewsets import REPLAYED, CallViewSet, broker_of, caller_of
 from inventory.transactions import replicated
 from invoices import services
 from invoices.errors import InvoiceNotFound, OrderConflict, TicketsUnavailable
 from invoices.models import Invoice
-from invoices.serializers import InvoiceAnswer, InvoiceCall, InvoicePath, OrderAnswer
+from invoices.serializers import (
+    INVOICE_ANSWER,
+    INVOICE_CALL,
+    INVOICE_PATH,
+    ORDER_ANSWER,
+    InvoiceAnswer,
+    InvoiceCall,
+    OrderAnswer,
+)
 
 _LINE = {
     "order_id": "4606857-10324712",
@@ -43,7 +50,7 @@ def _example(answer: Any, description: str, body: dict[str, Any]) -> OpenApiResp
     )
 
 
-class InvoiceViewSet(ViewSet):
+class InvoiceViewSet(CallViewSet):
     """Sell tickets that are on hold, with TEvo as the buyer."""
 
     http_method_names = ("get", "head", "post")  # so that Allow does not list OPTIONS, which is 405
@@ -87,19 +94,16 @@ class InvoiceViewSet(ViewSet):
 
         Every refusal is recorded for the broker's staff, since a buyer was promised the tickets.
         """
-        call = InvoiceCall(data=request.data)
-        call.is_valid(raise_exception=True)
-        outcome = services.invoice(
-            broker_id=broker_of(request), caller=caller_of(request), **call.validated_data
-        )
-        context = {
-            "request_id": caller_of(request).request_id,
-            "exception_id": outcome.exception_id,
-        }
-        answer = InvoiceAnswer(outcome.invoice, context=context)
+        call = INVOICE_CALL.run_validation(request.data)
+        caller = caller_of(request)
+        outcome = services.invoice(broker_id=broker_of(request), caller=caller, **call)
+        answered = {"invoice": outcome.invoice, "request_id": caller.request_id}
+        if outcome.exception_id:
+            answered["exception_id"] = outcome.exception_id
+        answer = INVOICE_ANSWER.to_representation(answered)
         if outcome.replayed:
-            return Response(answer.data, headers=REPLAYED)
-        return Response(answer.data, status=status.HTTP_201_CREATED)
+            return Response(answer, headers=REPLAYED)
+        return Response(answer, status=status.HTTP_201_CREATED)
 
     @extend_schema(
         operation_id="look_up_invoice",
@@ -114,15 +118,14 @@ class InvoiceViewSet(ViewSet):
     )
     def retrieve(self, request: Request, order_id: str) -> Response:
         """List the sales under an order id."""
-        path = InvoicePath(data={"order_id": order_id})
-        path.is_valid(raise_exception=True)
+        INVOICE_PATH.run_validation({"order_id": order_id})
         with replicated():
             invoices = Invoice.objects.of_order(broker_id=broker_of(request), order_id=order_id)
         if not invoices:
             raise InvoiceNotFound
         order = {
             "order_id": order_id,
-            "invoices": invoices,
+            "invoices": [{"invoice": invoice} for invoice in invoices],
             "request_id": caller_of(request).request_id,
         }
-        return Response(OrderAnswer(order).data)
+        return Response(ORDER_ANSWER.to_representation(order))

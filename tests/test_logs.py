@@ -162,13 +162,13 @@ def test_refused_address_is_logged_with_its_key(api: Api, stderr: Written) -> No
 def test_bug_in_a_call_is_one_line_with_its_traceback(
     api: Api, stderr: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holds.views.HoldAnswer", None)
+    monkeypatch.setattr("holds.views.HOLD_ANSWER", None)
     answer = api.release("g-1")
     (line,) = stderr.lines()
 
     assert (line["level"], line["status"], line["code"]) == ("ERROR", 500, "internal_error")
     assert line["message"] == "POST /api/v1/holds/g-1/release 500"
-    assert line["error"] == "TypeError: 'NoneType' object is not callable"
+    assert line["error"] == "AttributeError: 'NoneType' object has no attribute 'to_representation'"
     assert "holds/views.py" in line["traceback"]
     assert answer.status_code == 500
 
