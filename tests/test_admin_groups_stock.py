@@ -1,4 +1,4 @@
-"""Seats and quantity of a ticket group are changed by hand; claims stay as they are."""
+"""Seats and quantity of a ticket group are changed by staff; claims stay as they are."""
 
 from typing import Any
 

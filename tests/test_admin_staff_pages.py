@@ -236,7 +236,7 @@ def test_hold_that_was_released_meanwhile_is_not_sold(
 
 
 @pytest.mark.parametrize(("tickets", "free"), [("stock", 6), ("gone", 4)])
-def test_sale_by_hand_is_voided(staff: Staff, group: TicketGroup, tickets: str, free: int) -> None:
+def test_sale_by_staff_is_voided(staff: Staff, group: TicketGroup, tickets: str, free: int) -> None:
     staff.fill_in(sell_page(group), quantity="2", channel="Phone")
     staff.act("void", Invoice.objects.get(), reason="Cheque bounced", tickets=tickets)
 
@@ -319,7 +319,7 @@ def test_pages_take_as_many_statements_however_much_is_taken(
     assert answer.status_code == 302
 
 
-def test_claim_by_hand_is_named_with_its_customer_where_it_stands_in_the_way(
+def test_claim_by_staff_is_named_with_its_customer_where_it_stands_in_the_way(
     staff: Staff, group: TicketGroup, unchanged: Unchanged
 ) -> None:
     staff.fill_in(hold_page(group), seats=["7", "8"], customer="Jane Doe")

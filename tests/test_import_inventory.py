@@ -170,7 +170,7 @@ def test_dry_run_tells_and_changes_nothing(book: Book, unchanged: Unchanged) -> 
     assert not Event.objects.filter(broker=book.broker).exclude(name="Wicked").exists()
 
 
-def test_what_was_taken_off_sale_by_hand_stays_so(book: Book) -> None:
+def test_what_staff_took_off_sale_stays_so(book: Book) -> None:
     book.imported(line("r-1"))
     TicketGroup.objects.update(on_sale=False)
     book.imported(line("r-1", price="1.00"), snapshot=True)

@@ -262,7 +262,7 @@ def test_exception_ids_tell_nothing_of_other_exceptions(api: Api) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_order_that_staff_have_sold_by_hand_is_honoured_and_staff_are_told(
+def test_order_that_staff_have_sold_is_honoured_and_staff_are_told(
     api: Api, bring_to: BringTo, late: bool
 ) -> None:
     group = bring_to("expired" if late else "held")
@@ -280,7 +280,7 @@ def test_order_that_staff_have_sold_by_hand_is_honoured_and_staff_are_told(
     assert (twice.amount, twice.answer, twice.resolved_at) == (Decimal("80.00"), "invoiced", None)
 
 
-def test_sale_by_hand_counts_only_under_that_order_of_that_broker_and_while_it_stands(
+def test_sale_by_staff_counts_only_under_that_order_of_that_broker_and_while_it_stands(
     api: Api, bring_to: BringTo
 ) -> None:
     group = bring_to("held")

@@ -1,4 +1,4 @@
-"""What staff do by hand, at the same moment as others: each line-up at the lock, in both orders."""
+"""What staff do at the same moment as others: each line-up at the lock, in both orders."""
 
 from collections.abc import Callable
 from datetime import timedelta

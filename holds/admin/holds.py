@@ -89,7 +89,7 @@ class HoldAdmin(OwnRowsAdmin):
     def get_urls(self) -> list[Any]:
         hold = self.admin_site.admin_view(partial(hold_page, self))
         return [
-            path("by-hand/<int:group_id>/", hold, name="holds_hold_by_staff"),
+            path("by-staff/<int:group_id>/", hold, name="holds_hold_by_staff"),
             *super().get_urls(),
         ]
 

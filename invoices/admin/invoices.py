@@ -73,8 +73,8 @@ class InvoiceAdmin(OwnRowsAdmin):
             self.admin_site.admin_view(partial(page, self)) for page in (sell_page, sell_held_page)
         )
         return [
-            path("by-hand/<int:group_id>/", sell, name="invoices_invoice_by_staff"),
-            path("by-hand/hold/<int:hold_id>/", sell_held, name="invoices_invoice_sell_held"),
+            path("by-staff/<int:group_id>/", sell, name="invoices_invoice_by_staff"),
+            path("by-staff/hold/<int:hold_id>/", sell_held, name="invoices_invoice_sell_held"),
             *super().get_urls(),
         ]
 
