@@ -17,7 +17,7 @@ WITHOUT_DATABASE = {
     *("findstatic", "makemessages", "spectacular", "startapp", "startproject"),
 }
 # Reads only the list of applied migrations, so it may make the demo's database.
-WITHOUT_BOOKS = {"makemigrations"}
+WITHOUT_DATA = {"makemigrations"}
 
 
 def needs_database(arguments: list[str]) -> bool:
@@ -45,7 +45,7 @@ def database(command: str) -> AbstractContextManager[None]:
     data = settings.EMBEDDED_POSTGRES
     if data is None:
         return contextlib.nullcontext()
-    if settings.DEMO_ASSUMED and command not in WITHOUT_BOOKS and not server.exists(data):
+    if settings.DEMO_ASSUMED and command not in WITHOUT_DATA and not server.exists(data):
         raise cluster.PostgresError(
             f"DATABASE_URL is not set, and there is no demo in {settings.DEMO_DIR}. Set"
             " DATABASE_URL, or run make demo first, or set DEMO=1 for a demo without its data."
@@ -76,8 +76,8 @@ def main(arguments: list[str]) -> None:
         )
     from django.db import DatabaseError, InterfaceError  # noqa: PLC0415
 
-    from automator.database_errors import trouble  # noqa: PLC0415
     from automator.postgres.cluster import PostgresError  # noqa: PLC0415
+    from inventory.database_errors import explanation  # noqa: PLC0415
 
     try:
         # runserver's reloader starts this program again, and the child joins its parent's server.
@@ -86,7 +86,7 @@ def main(arguments: list[str]) -> None:
     except (ImproperlyConfigured, PostgresError) as error:
         sys.exit(str(error))
     except (DatabaseError, InterfaceError) as error:
-        said = trouble(error)
+        said = explanation(error)
         if not said or "--traceback" in arguments:
             raise
         sys.exit(said)

@@ -7,6 +7,7 @@ from django.db import DatabaseError
 
 from holds import services
 from holds.models import Hold
+from inventory.database_errors import first_line
 from inventory.deadlines import within
 from inventory.models import Caller
 from inventory.transactions import is_lock_timeout
@@ -97,8 +98,3 @@ def _of_some_group(error: DatabaseError) -> bool:
     """Return whether an error concerns some ticket group, and not the database as a whole."""
     state = getattr(error.__cause__, "sqlstate", None) or ""
     return state.startswith(_OF_A_ROW) or is_lock_timeout(error)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or the name of its class."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__

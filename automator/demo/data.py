@@ -15,6 +15,7 @@ from django.core.management.base import OutputWrapper
 from django.db import transaction
 from django.db.models import Prefetch
 from django.utils import timezone
+from django.utils.translation import ngettext
 
 from automator.demo import book
 from automator.demo.trade import CALLER, PAIR, trade
@@ -69,7 +70,7 @@ def counts() -> dict[str, int]:
 def listed(amounts: dict[str, int]) -> str:
     """Return amounts as text, such as `1 broker, 12 events`, without those that are 0."""
     return ", ".join(
-        f"{number} {plural.removesuffix('s') if number == 1 else plural}"
+        f"{number} {ngettext(plural.removesuffix('s'), plural, number)}"
         for plural, number in amounts.items()
         if number
     )

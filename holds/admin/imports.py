@@ -24,6 +24,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from holds.admin.upload_form import FORMAT_NAMES, UploadForm
@@ -120,8 +121,9 @@ class ImportAdmin(OwnRowsAdmin):
             "state": self.standing(job),
             "format": FORMAT_NAMES.get(job.format, job.format),
             "picture": preview.picture(job),
-            "rows": _counted(job.rows_read, "row"),
-            "groups": _counted(job.to_apply, "ticket group"),
+            "rows": ngettext("%s row", "%s rows", job.rows_read) % f"{job.rows_read:,}",
+            "groups": ngettext("%s ticket group", "%s ticket groups", job.to_apply)
+            % f"{job.to_apply:,}",
             "applied": f"{job.applied:,}",
             "to_apply": f"{job.to_apply:,}",
             "first": preview.FIRST,
@@ -214,10 +216,6 @@ class ImportAdmin(OwnRowsAdmin):
     @admin.display(description="rows")
     def rows_read(self, job: Import) -> int:
         return job.rows_read
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def _page_of(job: Import) -> str:

@@ -4,9 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, ProgrammingError
+from django.utils.translation import ngettext
 
 from automator import audit
 from automator.audit.checks import Check
+from inventory.database_errors import first_line
 
 
 class Command(BaseCommand):
@@ -29,19 +31,20 @@ class Command(BaseCommand):
                     self.stdout.write(f"{difference.check}: {difference.line}")
                 groups, holds, entries = audit.extent()
         except (OperationalError, InterfaceError, ProgrammingError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise CommandError(f"The database cannot be used: {reason}", returncode=2) from error
+            reason = f"The database cannot be used: {first_line(error)}."
+            raise CommandError(reason, returncode=2) from error
         finally:
             self.progress(None)
         extent = ", ".join(
             (
-                counted(groups, "ticket group", "ticket groups"),
-                counted(holds, "hold", "holds"),
-                counted(entries, "ledger entry", "ledger entries"),
+                ngettext("%d ticket group", "%d ticket groups", groups) % groups,
+                ngettext("%d hold", "%d holds", holds) % holds,
+                ngettext("%d ledger entry", "%d ledger entries", entries) % entries,
             )
         )
         if found:
-            raise CommandError(f"{extent}: {counted(found, 'difference', 'differences')}.")
+            differences = ngettext("%d difference", "%d differences", found) % found
+            raise CommandError(f"{extent}: {differences}.")
         if not groups:
             raise CommandError(f"{extent}: there is nothing to audit.", returncode=3)
         self.stdout.write(f"{extent}: everything agrees.")
@@ -51,8 +54,3 @@ class Command(BaseCommand):
         if self.stderr.isatty():
             self.stderr.write(f"\r\033[K{check.name + ' …' if check else ''}", str, ending="")
             self.stderr.flush()
-
-
-def counted(number: int, one: str, many: str) -> str:
-    """Return a number with its noun, in the singular or the plural."""
-    return f"{number} {one if number == 1 else many}"

@@ -23,6 +23,7 @@ from automator.demo import data as demo
 from automator.postgres.cluster import PostgresError
 from automator.postgres.processes import Lock, Terminated, child, end_with_parent, exit_on
 from automator.postgres.server import BusyError, Server
+from inventory.database_errors import first_line
 from inventory.models import Broker
 
 SECONDS_TO_FINISH_REQUESTS = 5
@@ -64,7 +65,7 @@ class Command(BaseCommand):
         if data:
             migrate_own_database(data.parent)
         else:
-            refuse_the_books_of_others()
+            refuse_a_foreign_database()
             call_command("migrate", verbosity=0, interactive=False)
         address = f"http://{settings.HOST}:{settings.PORT}"
         demo.prepare(self.stdout, address)
@@ -123,14 +124,14 @@ def migrate_own_database(folder: Path) -> None:
             return
         reason = f"its migration {'.'.join(min(applied - known))} is not in this code"
     except (InconsistentMigrationHistory, ProgrammingError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
     raise CommandError(
         f"Another version of automator made the demo in {folder} ({reason}). Remove that folder"
         " and start the demo again. The data of the demo are lost."
     )
 
 
-def refuse_the_books_of_others() -> None:
+def refuse_a_foreign_database() -> None:
     """Refuse to use a database, named by DATABASE_URL, that belongs to somebody else.
 
     Raises:

@@ -16,16 +16,12 @@ from holds.imports import applying, checking
 from holds.imports.locks import BookBusy
 from holds.imports.preview import FIRST, changed
 from inventory.book import FORMATS
+from inventory.database_errors import first_line
 from inventory.models import Caller
 from inventory.models.imports import Import, ImportState, Quantities, Verdict
 from inventory.transactions import DATABASE_UNAVAILABLE
 
 CALLER = Caller("command import_inventory")
-
-
-def reason(error: Exception) -> str:
-    """Return the first line of a database error."""
-    return str(error).partition("\n")[0] or "its connection was lost"
 
 
 def readable(text: str) -> Path:
@@ -125,7 +121,7 @@ class Command(BaseCommand):
         except BookBusy as error:
             raise CommandError(str(error)) from error
         except DATABASE_UNAVAILABLE as error:
-            raise CommandError(f"Nothing was changed: {reason(error)}.") from error
+            raise CommandError(f"Nothing was changed: {first_line(error)}.") from error
         self.report(job)
         if job.state == ImportState.SUPERSEDED:
             raise CommandError("Nothing was changed: a newer book replaced it.")
@@ -142,8 +138,8 @@ class Command(BaseCommand):
             applying.apply(job, caller=CALLER, progress=self.progress)
         except DATABASE_UNAVAILABLE as error:
             raise CommandError(
-                f"Stopped after {job.applied} of {job.to_apply} by the database: {reason(error)}."
-                " What was applied remains. Run the same command again."
+                f"Stopped after {job.applied} of {job.to_apply} by the database:"
+                f" {first_line(error)}. What was applied remains. Run the same command again."
             ) from error
         finally:
             self.progress("", 0, 0)

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError
 
+from inventory.database_errors import first_line
 from inventory.transactions import is_lock_timeout
 
 ATTEMPTS = 10
@@ -33,7 +34,7 @@ class Command(migrate.Command):
             except OperationalError as error:
                 if not is_lock_timeout(error):
                     raise
-                reason = str(error).strip().partition("\n")[0]
+                reason = first_line(error)
                 if attempt == ATTEMPTS:
                     raise CommandError(f"Gave up after {ATTEMPTS} attempts: {reason}.") from error
             else:

@@ -11,9 +11,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, connection
+from django.utils.translation import ngettext
 
 from holds.models import Hold
-from holds.sweep import Sweep, first_line
+from holds.sweep import Sweep
+from inventory.database_errors import first_line
 from inventory.models import Caller
 from inventory.transactions import OutcomeUnknown
 
@@ -25,7 +27,7 @@ LOOK = 0.2  # seconds within which a signal to stop is noticed
 MOST_REPORTED = 20  # ticket groups named in one report
 # The database is unavailable, read-only, not migrated, or was lost at COMMIT. The next round may
 # succeed.
-TROUBLE = (DatabaseError, InterfaceError, OutcomeUnknown)
+DATABASE_ERRORS = (DatabaseError, InterfaceError, OutcomeUnknown)
 
 
 def at_least_one(text: str) -> int:
@@ -80,8 +82,8 @@ class Command(BaseCommand):
             return
         try:
             self.look() if options["dry_run"] else self.say(self.expire(sweep))
-        except TROUBLE as error:
-            raise CommandError(f"The database cannot be used: {first_line(error)}") from error
+        except DATABASE_ERRORS as error:
+            raise CommandError(f"The database cannot be used: {first_line(error)}.") from error
         if sweep.failed:
             raise CommandError(failures(sweep))
 
@@ -95,7 +97,8 @@ class Command(BaseCommand):
                 f"{hold.global_id} of {hold.broker}: {hold.quantity} of {hold.remote_id},"
                 f" overdue since {hold.expires_at:%Y-%m-%d %H:%M:%S} UTC"
             )
-        self.say(f"{counted(holds)} would be expired." if holds else "Nothing is overdue.")
+        said = ngettext("%d hold would be expired.", "%d holds would be expired.", holds) % holds
+        self.say(said if holds else "Nothing is overdue.")
 
     def expire(self, sweep: Sweep) -> str:
         """Expire all overdue holds, and return a sentence that says how many there were."""
@@ -103,7 +106,7 @@ class Command(BaseCommand):
         for some in sweep.round():
             expired, batches = expired + some, batches + 1
             if batches > 1 and self.stderr.isatty():
-                self.stderr.write(f"\r{counted(expired)} expired …", str, ending="")
+                self.stderr.write(f"\r{told(expired)} …", str, ending="")
                 self.stderr.flush()
             if self.stopped:
                 break
@@ -111,8 +114,8 @@ class Command(BaseCommand):
         if batches > 1 and self.stderr.isatty():
             self.stderr.write("\r\033[K", str, ending="")
         if left := sweep.left():
-            return f"{counted(expired)} expired, {left} left for the next round."
-        return f"{counted(expired)} expired." if expired else "Nothing was overdue."
+            return f"{told(expired)}, {left} left for the next round."
+        return f"{told(expired)}." if expired else "Nothing was overdue."
 
     def go_on(self, sweep: Sweep, every: int) -> None:
         """Expire overdue holds in rounds until stopped, even if the database is unavailable.
@@ -125,7 +128,7 @@ class Command(BaseCommand):
                 logger.info(self.expire(sweep))
                 if sweep.failed:
                     logger.error(failures(sweep))
-            except TROUBLE as error:
+            except DATABASE_ERRORS as error:
                 connection.close()
                 logger.warning(
                     "The database cannot be used, trying again in %s s: %s",
@@ -163,17 +166,17 @@ class Command(BaseCommand):
         self.stopped = True
 
 
-def counted(holds: int) -> str:
-    """Return a number of holds with its noun."""
-    return "1 hold" if holds == 1 else f"{holds} holds"
+def told(expired: int) -> str:
+    """Return how many holds have expired, in words."""
+    return ngettext("%d hold expired", "%d holds expired", expired) % expired
 
 
 def failures(sweep: Sweep) -> str:
     """Return a report of the groups whose holds could not be expired, with a line for each."""
     groups = len(sweep.failed)
-    many = "1 ticket group" if groups == 1 else f"{groups} ticket groups"
+    counted = ngettext("%d ticket group", "%d ticket groups", groups) % groups
     named = list(sweep.failed.items())[:MOST_REPORTED]
     lines = [f"  ticket group {group_id}: {reason}" for group_id, reason in named]
     if groups > MOST_REPORTED:
         lines.append(f"  and {groups - MOST_REPORTED} more")
-    return "\n".join([f"The overdue holds of {many} could not be expired:", *lines])
+    return "\n".join([f"The overdue holds of {counted} could not be expired:", *lines])

@@ -1,4 +1,4 @@
-"""Messages for database errors that a command ends with: one line that says what to do."""
+"""Puts errors of the database into one line, for the messages of commands."""
 
 from django.db import Error, InterfaceError, OperationalError
 from django.db.migrations.exceptions import MigrationSchemaMissing
@@ -16,8 +16,8 @@ ADVICE: dict[type[Exception], str] = {
 }
 
 
-def trouble(error: Error) -> str:
-    """Explain an error in one line; empty if the cause is not the database.
+def explanation(error: Error) -> str:
+    """Return a line that says what to do; empty if the cause is not the state of the database.
 
     Args:
         error: an exception that Django raised for a statement, a connection or a migration.
@@ -30,6 +30,6 @@ def trouble(error: Error) -> str:
     return ""
 
 
-def first_line(error: Error) -> str:
-    """Return the first line of an error's message, without a full stop."""
-    return str(error).strip().partition("\n")[0].rstrip(".") or "the connection was lost"
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message without a full stop, or the error's class."""
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
