@@ -9,26 +9,15 @@ from django.utils import timezone
 from holds import services
 from holds.models import Hold, OrderException
 from inventory.admin import confirmation
-from inventory.models import Caller, LedgerEntry, TicketGroup
+from inventory.models import LedgerEntry, TicketGroup
 from invoices.models import Invoice, Void
-from tests.support.factories import TicketGroupFactory, UserFactory
+from tests.support.factories import TicketGroupFactory, UserFactory, place_hold
 from tests.support.fixtures import BringTo, Unchanged
 from tests.support.marketplace import Api
 from tests.support.rivals import somebody_locks
 from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
-
-
-def hold(group: TicketGroup, quantity: int = 2, global_id: str = "g-1") -> Hold:
-    services.place(
-        broker_id=group.broker_id,
-        remote_id=group.remote_id,
-        quantity=quantity,
-        global_id=global_id,
-        caller=Caller("command tests"),
-    )
-    return Hold.objects.get(global_id=global_id)
 
 
 def last_entry() -> tuple[Any, ...]:
@@ -100,7 +89,7 @@ def test_release_says_when_the_hold_was_sold_while_it_was_asked(
 
 
 def test_release_goes_back_to_the_list_as_it_was_filtered(staff: Staff, group: TicketGroup) -> None:
-    row = hold(group)
+    row = place_hold(group)
     at = f"{page_of(Hold)}?state__exact=held"
     chosen = {"action": "release", "_selected_action": [row.pk]}
     asked = staff.post(at, {**chosen, "index": "0"})
@@ -116,7 +105,7 @@ def test_too_many_rows_at_once_are_refused(
     staff: Staff, group: TicketGroup, unchanged: Unchanged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(confirmation, "MOST", 2)
-    rows = [hold(group, 1, global_id) for global_id in ("g-1", "g-2", "g-3")]
+    rows = [place_hold(group, 1, global_id) for global_id in ("g-1", "g-2", "g-3")]
     chosen = {"action": "release", "_selected_action": [row.pk for row in rows]}
     with unchanged():
         said = staff.confirm(chosen, Hold)
@@ -129,8 +118,8 @@ def test_release_of_a_busy_group_is_reported_and_the_rest_is_done(
     staff: Staff, group: TicketGroup
 ) -> None:
     other = TicketGroupFactory(broker=group.broker)
-    hold(other, global_id="g-2")
-    row = hold(group, global_id="g-1")
+    place_hold(other, global_id="g-2")
+    row = place_hold(group, global_id="g-1")
     with somebody_locks(other):
         said = staff.act("release", *Hold.objects.all())
 

@@ -7,28 +7,16 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 
-from holds import services
 from holds.models import Hold, OrderException
-from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
+from inventory.models import Broker, LedgerEntry, TicketGroup
 from invoices.models import Invoice
-from tests.support.factories import EventFactory, UserFactory
+from tests.support.factories import EventFactory, UserFactory, place_hold
 from tests.support.fixtures import BringTo, Unchanged
 from tests.support.marketplace import Api
 from tests.support.rivals import Rivals, agrees, before, somebody_locks, until_waiting
 from tests.support.staff import Staff, page_of, plain
 
 pytestmark = pytest.mark.django_db
-
-
-def hold(group: TicketGroup, quantity: int = 2, global_id: str = "g-1") -> Hold:
-    services.place(
-        broker_id=group.broker_id,
-        remote_id=group.remote_id,
-        quantity=quantity,
-        global_id=global_id,
-        caller=Caller("command tests"),
-    )
-    return Hold.objects.get(global_id=global_id)
 
 
 FACTS: list[Any] = [Hold, Invoice, OrderException, LedgerEntry]
@@ -69,7 +57,7 @@ def test_nobody_deletes_what_has_a_ledger(broker: Broker, group: TicketGroup) ->
 def test_counters_and_ids_are_not_taken_from_a_form(
     staff: Staff, group: TicketGroup, unchanged: Unchanged
 ) -> None:
-    hold(group)
+    place_hold(group)
     sent = {"held": "0", "sold": "6", "entries": "9", "listed": ""}
     with unchanged():
         answer = staff.fill_in(page_of(group), **sent, remote_id="r-9", broker="9")
@@ -97,7 +85,10 @@ def test_hold_between_the_reading_and_the_writing_of_a_form_is_not_lost(
     rivals: Rivals, staff: Staff, group: TicketGroup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before(
-        monkeypatch, type(TicketGroup.objects), "lock", lambda: rivals.together(lambda: hold(group))
+        monkeypatch,
+        type(TicketGroup.objects),
+        "lock",
+        lambda: rivals.together(lambda: place_hold(group)),
     )
     staff.fill_in(page_of(group), price="55.00")
 
@@ -133,7 +124,7 @@ def test_group_with_nothing_promised_moves(
 
 
 def test_page_of_a_group_with_claims_says_why_it_stays(staff: Staff, group: TicketGroup) -> None:
-    hold(group)
+    place_hold(group)
     page = staff.page(page_of(group))
 
     assert "Event, section and row stay as they are" in page
@@ -160,7 +151,7 @@ def test_move_that_meets_a_hold_waits_for_it_and_is_refused(
 ) -> None:
     form = staff.open_form(page_of(group))
     with somebody_locks(group):
-        held = rivals.start(lambda: hold(group))
+        held = rivals.start(lambda: place_hold(group))
         until_waiting(1)
         moved = rivals.start(lambda: staff.send(page_of(group), form, section="9"))
         until_waiting(2)
@@ -179,7 +170,7 @@ def test_hold_that_meets_a_move_is_told_the_new_place(
     with somebody_locks(group):
         moved = rivals.start(lambda: staff.send(page_of(group), form, section="9"))
         until_waiting(1)
-        held = rivals.start(lambda: hold(group))
+        held = rivals.start(lambda: place_hold(group))
         until_waiting(2)
     assert moved.result().status_code == 302
 

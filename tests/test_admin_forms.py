@@ -10,7 +10,7 @@ from inventory.models import Broker, Event, LedgerEntry, TicketGroup
 from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory, UserFactory
 from tests.support.fixtures import Unchanged
 from tests.support.marketplace import Api
-from tests.support.staff import Staff, page_of
+from tests.support.staff import Staff, page_of, page_text
 
 pytestmark = pytest.mark.django_db
 
@@ -121,7 +121,7 @@ def test_event_that_cannot_be_is_not_added(
     EventFactory(broker=broker, name="Taken", venue="Bellagio", date=None)
     answer = staff.fill_in(page_of(Event, "add"), **values)
 
-    assert complaint in answer.content.decode().replace("&#x27;", "'")
+    assert complaint in page_text(answer)
     assert Event.objects.count() == 1
 
 

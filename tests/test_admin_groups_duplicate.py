@@ -1,35 +1,14 @@
 """A ticket group is duplicated: a form with its facts, and with stock of its own."""
 
-from decimal import Decimal
-from typing import Any
-
 import pytest
 
 from inventory.models import Broker, TicketGroup
-from tests.support.factories import EventFactory, TicketGroupFactory
+from tests.support.factories import COPIED, EventFactory, TicketGroupFactory, copied_facts
 from tests.support.marketplace import Api
 from tests.support.rivals import agrees
 from tests.support.staff import Staff, page_of
 
 pytestmark = pytest.mark.django_db
-
-COPIED = {
-    "section": "9",
-    "row": "AA",
-    "price": Decimal("75.50"),
-    "cost": Decimal("30.00"),
-    "face_value": Decimal("50.00"),
-    "split_rule": "custom",
-    "split_quantities": [2, 4],
-    "stock_type": "HARD",
-    "public_notes": "Aisle",
-    "internal_notes": "Ask Ann",
-    "on_sale": False,
-}
-
-
-def facts(group: TicketGroup) -> dict[str, Any]:
-    return {name: getattr(group, name) for name in (*COPIED, "event_id", "broker_id", "listed")}
 
 
 def test_duplicate_has_everything_but_the_remote_id_and_the_seats(
@@ -44,7 +23,7 @@ def test_duplicate_has_everything_but_the_remote_id_and_the_seats(
     assert staff.send(address, form, seats="1-2", remote_id="copy").status_code == 302
 
     copy = TicketGroup.objects.get(remote_id="copy")
-    assert facts(copy) == facts(group)
+    assert copied_facts(copy) == copied_facts(group)
     assert str(copy.in_hand_on) == "2030-05-04"
     assert (copy.seats, copy.quantity, copy.entries, copy.held) == (["1", "2"], 2, 1, 0)
     assert agrees()

@@ -7,25 +7,14 @@ from django.db import connection
 
 from holds.models import Hold
 from inventory import stock
-from inventory.models import Broker, TicketGroup
-from tests.support.factories import TicketGroupFactory
+from inventory.models import TicketGroup
 from tests.support.fixtures import Unchanged
 from tests.support.marketplace import Api
 from tests.support.programs import PATIENCE
 from tests.support.rivals import Rivals, agrees, before, somebody_locks, until_waiting
-from tests.support.staff import Staff, page_of
+from tests.support.staff import Staff, page_of, page_text
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def general(broker: Broker) -> TicketGroup:
-    """Ten tickets without seat numbers."""
-    return TicketGroupFactory(broker=broker, remote_id="ga", seats=[], quantity=10)
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode().replace("&#x27;", "'"))
 
 
 def lock_timeout() -> str:
@@ -69,9 +58,9 @@ def test_old_form_whose_seats_were_changed_is_told_what_they_are_now(
         answer = staff.send(page_of(group), form, seats="7-14", price="55.00")
 
     told = "The seats have changed since you opened this page: they are now 1-6. Look again."
-    assert told in text(answer)
-    assert 'value="55.00"' in text(answer)
-    assert 'value="7-14"' in text(answer)
+    assert told in page_text(answer)
+    assert 'value="55.00"' in page_text(answer)
+    assert 'value="7-14"' in page_text(answer)
 
 
 def test_who_was_told_what_the_seats_are_now_may_save_again(
@@ -79,7 +68,7 @@ def test_who_was_told_what_the_seats_are_now_may_save_again(
 ) -> None:
     form = staff.open_form(page_of(group))
     staff.fill_in(page_of(group), seats="1-6")
-    page = text(staff.send(page_of(group), form, seats="7-14"))
+    page = page_text(staff.send(page_of(group), form, seats="7-14"))
     assert 'name="initial-seats" value="1-6"' in page
     shown = {"initial-seats": "1-6", "initial-quantity": ""}
     assert staff.send(page_of(group), form, seats="7-14", **shown).status_code == 302
@@ -97,7 +86,7 @@ def test_old_form_of_general_admission_is_told_the_quantity(
     with unchanged():
         answer = staff.send(page_of(general), form, quantity="11")
 
-    assert "they are now 12 without seat numbers. Look again." in text(answer)
+    assert "they are now 12 without seat numbers. Look again." in page_text(answer)
 
 
 def test_seats_taken_out_in_a_form_opened_before_their_hold_stay(
@@ -108,7 +97,7 @@ def test_seats_taken_out_in_a_form_opened_before_their_hold_stay(
     with unchanged():
         answer = staff.send(page_of(group), form, seats="9-12")
 
-    assert "The claim g-1 has seats 7, 8" in text(answer)
+    assert "The claim g-1 has seats 7, 8" in page_text(answer)
 
 
 def test_form_opened_while_tickets_were_held_is_saved_after_their_release(
@@ -134,9 +123,9 @@ def test_group_that_somebody_keeps_locked_is_a_sentence_on_the_filled_form(
         answer = saved.result(PATIENCE)
 
     assert answer.status_code == 200
-    assert "Somebody else is at work on this just now. Nothing was saved" in text(answer)
-    assert 'value="1-6"' in text(answer)
-    assert 'value="55.00"' in text(answer)
+    assert "Somebody else is at work on this just now. Nothing was saved" in page_text(answer)
+    assert 'value="1-6"' in page_text(answer)
+    assert 'value="55.00"' in page_text(answer)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -164,7 +153,7 @@ def test_seats_that_meet_a_hold_wait_for_it_and_see_it(
         until_waiting(2)
     assert held.result().status_code == 201
 
-    assert "The claim g-1 has seats 7, 8" in text(saved.result())
+    assert "The claim g-1 has seats 7, 8" in page_text(saved.result())
     group.refresh_from_db()
     assert (group.quantity, group.held) == (6, 2)
     assert agrees()
@@ -189,6 +178,6 @@ def test_two_who_add_the_same_remote_id_at_once_make_one_group(
     answer = staff.post(page_of(TicketGroup, "add"), form)
 
     assert others[1].status_code == 302
-    assert "This broker has a ticket group with that remote id." in text(answer)
+    assert "This broker has a ticket group with that remote id." in page_text(answer)
     assert TicketGroup.objects.filter(remote_id="new").count() == 1
     assert agrees()

@@ -1,7 +1,6 @@
 """A ticket group that nobody has claims on is split in two."""
 
 import re
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,7 +9,13 @@ from django.urls import reverse
 from inventory import services
 from inventory.errors import Refusal
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
-from tests.support.factories import EventFactory, TicketGroupFactory, UserFactory
+from tests.support.factories import (
+    COPIED,
+    EventFactory,
+    TicketGroupFactory,
+    UserFactory,
+    copied_facts,
+)
 from tests.support.fixtures import BringTo, Unchanged
 from tests.support.marketplace import Api
 from tests.support.rivals import Rivals, agrees, somebody_locks, until_waiting
@@ -19,27 +24,9 @@ from tests.support.two_brokers import book
 
 pytestmark = pytest.mark.django_db
 
-COPIED = {
-    "section": "9",
-    "row": "AA",
-    "price": Decimal("75.50"),
-    "cost": Decimal("30.00"),
-    "face_value": Decimal("50.00"),
-    "split_rule": "custom",
-    "split_quantities": [2, 4],
-    "stock_type": "HARD",
-    "public_notes": "Aisle",
-    "internal_notes": "Ask Ann",
-    "on_sale": False,
-}
-
 
 def split_page(group: TicketGroup) -> str:
     return reverse("admin:inventory_ticketgroup_split", args=[group.pk])
-
-
-def facts(group: TicketGroup) -> dict[str, Any]:
-    return {name: getattr(group, name) for name in (*COPIED, "event_id", "broker_id", "listed")}
 
 
 def entries(group: TicketGroup) -> list[Any]:
@@ -57,7 +44,7 @@ def test_group_is_split_by_its_seats(api: Api, staff: Staff, broker: Broker) -> 
     group.refresh_from_db()
     assert (group.quantity, group.seats) == (3, ["7", "8", "11"])
     assert (new.quantity, new.seats, new.entries) == (3, ["9", "10", "12"], 1)
-    assert facts(new) == facts(group)
+    assert copied_facts(new) == copied_facts(group)
     assert entries(group)[1:] == [("stocked", -3, ["7", "8", "11"], 3, "user clerk")]
     assert entries(new) == [("stocked", 3, ["9", "10", "12"], 3, "user clerk")]
     assert agrees()

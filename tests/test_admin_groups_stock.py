@@ -10,19 +10,9 @@ from tests.support.factories import BrokerFactory, TicketGroupFactory
 from tests.support.fixtures import Unchanged
 from tests.support.marketplace import Api
 from tests.support.rivals import agrees
-from tests.support.staff import Staff, page_of
+from tests.support.staff import Staff, page_of, page_text
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def general(broker: Broker) -> TicketGroup:
-    """Ten tickets without seat numbers."""
-    return TicketGroupFactory(broker=broker, remote_id="ga", seats=[], quantity=10)
-
-
-def text(answer: Any) -> str:
-    return str(answer.content.decode().replace("&#x27;", "'"))
 
 
 def last_entry() -> tuple[Any, ...]:
@@ -123,8 +113,8 @@ def test_seats_that_contradict_a_claim_are_refused_by_its_name(
     with unchanged():
         answer = staff.fill_in(page_of(group), price="55.00", **values)
 
-    assert complaint in text(answer)
-    assert 'value="55.00"' in text(answer)
+    assert complaint in page_text(answer)
+    assert 'value="55.00"' in page_text(answer)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +138,7 @@ def test_general_admission_does_not_fall_below_its_claims(
     with unchanged():
         answer = staff.fill_in(page_of(general), **values)
 
-    assert complaint in text(answer)
+    assert complaint in page_text(answer)
 
 
 def test_labels_that_cannot_be_typed_are_shown_and_left_alone(staff: Staff, broker: Broker) -> None:

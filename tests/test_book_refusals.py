@@ -4,6 +4,7 @@ import pytest
 
 from inventory.book import Problem, RefusedRow, Row
 from tests.support.book_files import ROWS, book_of, refused, row_of, text_of
+from tests.support.spoilt_rows import AMOUNT, DATE, DAY, QUANTITY, REMOTE_ID, TIME
 
 HEADER, LINE = (line + b"\n" for line in text_of(ROWS["tevo"]).splitlines())
 
@@ -34,12 +35,6 @@ def test_refused_row_names_line_cells_and_all_problems() -> None:
     )
 
 
-AMOUNT = "must be an amount such as 1600.00 or $1,600.00"
-DATE = "must be a date: mm/dd/yyyy or yyyy-mm-dd, or TBA"
-DAY = "must be a day of the calendar: mm/dd/yyyy or yyyy-mm-dd"
-TIME = "must be a time such as 6:05PM or 18:05, with no time zone, or TBA"
-QUANTITY = "must be a whole number from 1 to 100,000"
-REMOTE_ID = "must be 1 to 128 printable ASCII characters with no space and no slash"
 LIST = "must be a list of seats such as 7,8, each of up to 16 characters"
 STOCK = (
     "must be one of ELECTRONIC, HARD, MOBILE_TRANSFER, MOBILE_SCREENCAP, PAPERLESS, "

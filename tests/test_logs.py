@@ -27,11 +27,6 @@ def server(django_db_setup: None) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture
-def key(broker: Broker) -> str:
-    return ApiKey.objects.issue(broker)[1]
-
-
 def log(server: Server) -> list[dict[str, Any]]:
     """Every line that a server wrote from its start to its end."""
     assert server.stop() == 0

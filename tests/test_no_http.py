@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from automator.api.problems import MEDIA_TYPE, PROBLEMS
-from automator.models import ApiKey
 from automator.worker import Worker
-from inventory.models import Broker, TicketGroup
+from inventory.models import TicketGroup
 from tests.support.fixtures import Unchanged
 from tests.support.marketplace import PROBLEM
 from tests.support.servers import Answer, Server, gunicorn, parsed
@@ -57,11 +56,6 @@ NO_REQUESTS: dict[str, tuple[int, bytes]] = {
 def server(django_db_setup: None) -> Iterator[Server]:
     with gunicorn() as running:
         yield running
-
-
-@pytest.fixture
-def key(broker: Broker) -> str:
-    return ApiKey.objects.issue(broker)[1]
 
 
 def problem_in(answer: Answer) -> dict[str, Any]:

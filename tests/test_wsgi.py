@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from automator.api.parsers import MOST_BYTES
-from automator.models import ApiKey
 from holds.models import Hold
-from inventory.models import Broker, TicketGroup
+from inventory.models import TicketGroup
 from tests.support.fixtures import Unchanged
 from tests.support.rivals import Rivals, somebody_locks, until_waiting
 from tests.support.servers import Server, gunicorn
@@ -21,11 +20,6 @@ PRODUCTION = {"DEMO": "0", "SECRET_KEY": "not-weak-" * 6, "ALLOWED_HOSTS": "127.
 def server(django_db_setup: None) -> Iterator[Server]:
     with gunicorn() as running:
         yield running
-
-
-@pytest.fixture
-def key(broker: Broker) -> str:
-    return ApiKey.objects.issue(broker)[1]
 
 
 def hold(group: TicketGroup, global_id: str = "g-1") -> bytes:

@@ -9,6 +9,8 @@ from django.db import transaction
 from factory.django import DjangoModelFactory, Password
 
 from automator.models import ApiKey, User
+from holds import services as holds
+from holds.models import Hold
 from inventory import stock
 from inventory.models import Broker, Caller, Event, TicketGroup
 
@@ -81,3 +83,36 @@ class TicketGroupFactory(DjangoModelFactory):  # type: ignore[misc]
         with transaction.atomic():
             stock.put_in(group, caller=Caller("command tests"))
         return group
+
+
+# What a copy of a ticket group has from it. None of them is the factory's or the model's own.
+COPIED = {
+    "section": "9",
+    "row": "AA",
+    "price": Decimal("75.50"),
+    "cost": Decimal("30.00"),
+    "face_value": Decimal("50.00"),
+    "split_rule": "custom",
+    "split_quantities": [2, 4],
+    "stock_type": "HARD",
+    "public_notes": "Aisle",
+    "internal_notes": "Ask Ann",
+    "on_sale": False,
+}
+
+
+def copied_facts(group: TicketGroup) -> dict[str, Any]:
+    """What a copy of a ticket group must have in common with it."""
+    return {name: getattr(group, name) for name in (*COPIED, "event_id", "broker_id", "listed")}
+
+
+def place_hold(group: TicketGroup, quantity: int = 2, global_id: str = "g-1") -> Hold:
+    """A hold, placed by the service of the call."""
+    holds.place(
+        broker_id=group.broker_id,
+        remote_id=group.remote_id,
+        quantity=quantity,
+        global_id=global_id,
+        caller=Caller("command tests"),
+    )
+    return Hold.objects.get(global_id=global_id)

@@ -14,6 +14,7 @@ from django.db.models import Model
 from django.test import TransactionTestCase, override_settings
 from pytest_django import DjangoDbBlocker
 
+from automator.models import ApiKey
 from holds import services as holds
 from holds.models import Hold, OrderException
 from inventory.models import Broker, Caller, Effect, LedgerEntry, TicketGroup
@@ -118,6 +119,18 @@ def broker(db: None) -> Broker:
 @pytest.fixture
 def group(broker: Broker) -> TicketGroup:
     return TicketGroupFactory(broker=broker)
+
+
+@pytest.fixture
+def general(broker: Broker) -> TicketGroup:
+    """Ten tickets without seat numbers."""
+    return TicketGroupFactory(broker=broker, remote_id="ga", seats=[], quantity=10)
+
+
+@pytest.fixture
+def key(broker: Broker) -> str:
+    """A whole API key of `broker`."""
+    return ApiKey.objects.issue(broker)[1]
 
 
 @pytest.fixture

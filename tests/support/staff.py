@@ -136,6 +136,11 @@ def plain(html: str) -> str:
     return re.sub(r"<[^>]+>", " ", html).replace("  ", " ").strip()
 
 
+def page_text(answer: "Answer") -> str:
+    """The page of an answer, with apostrophes as they were before they were escaped."""
+    return answer.content.decode().replace("&#x27;", "'")
+
+
 def page_of(row: models.Model | type[models.Model], name: str = "") -> str:
     """The address of a model's list, or of a row's page: `add`, `change`, `history`, `delete`."""
     names = f"{row._meta.app_label}_{row._meta.model_name}"
