@@ -40,7 +40,7 @@ def test_a_run_that_was_killed_is_completed_by_the_next(tmp_path: Path, settings
         "DJANGO_SETTINGS_MODULE": "automator.settings",
     }
     for moment in (
-        TicketGroup.objects.filter(remote_id="605690300"),  # in the middle of the book
+        TicketGroup.objects.filter(remote_id="605690300"),  # in the middle of all
         Hold.objects.filter(global_id="demo-late"),  # while holds live for a second
     ):
         with Program(sys.executable, "-c", PREPARE, tmp_path, environment=environment) as program:

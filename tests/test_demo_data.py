@@ -1,4 +1,4 @@
-"""The demo's data: a book that obeys the rules, trade to look at, and calls that work if pasted."""
+"""The demo's data: tickets that obey the rules, holds and sales, and calls that work if pasted."""
 
 import json
 import re
@@ -19,8 +19,9 @@ from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
 from automator import audit
-from automator.demo import book
 from automator.demo import data as demo
+from automator.demo.shows import SHOWS
+from automator.demo.ticket_groups import fields_of_groups
 from automator.models import ApiKey, User
 from holds.models import Hold, OrderException
 from inventory.models import Broker, Event, LedgerEntry, TicketGroup
@@ -221,11 +222,11 @@ def test_a_pair_without_seat_numbers_does_too() -> None:
     assert paste(calls(prepare())[0]).status_code == 201
 
 
-def test_the_book_obeys_the_rules() -> None:
+def test_the_data_obey_the_rules() -> None:
     assert list(audit.differences()) == []
 
 
-def test_every_split_rule_and_every_shape_of_seats_is_in_the_book() -> None:
+def test_every_split_rule_and_every_shape_of_seats_is_there() -> None:
     groups = list(TicketGroup.objects.all())
 
     assert {group.split_rule for group in groups} == {rule.value for rule in SplitRule}
@@ -269,19 +270,19 @@ def test_events_are_ahead_and_one_has_no_time_and_one_no_date() -> None:
     assert max(dates) < today + timedelta(days=200)
 
 
-def test_the_book_is_the_same_on_every_day_but_for_its_dates() -> None:
-    books = [
+def test_the_tickets_are_the_same_on_every_day_but_for_its_dates() -> None:
+    loaded = [
         [
             {name: value for name, value in group.items() if name != "in_hand_on"}
-            for show in book.SHOWS
-            for group in book.groups(show, today)
+            for show in SHOWS
+            for group in fields_of_groups(show, today)
         ]
         for today in (date(2026, 11, 23), date(2028, 2, 29))
     ]
-    assert books[0] == books[1]
+    assert loaded[0] == loaded[1]
 
 
-def test_there_is_trade_of_every_kind_to_look_at() -> None:
+def test_there_are_holds_and_sales_of_every_kind() -> None:
     states = dict(Hold.objects.values_list("global_id", "state"))
 
     assert [states[f"demo-hold-{number}"] for number in range(1, 7)] == ["held"] * 6

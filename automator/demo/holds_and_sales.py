@@ -1,4 +1,4 @@
-"""The demo's trade: the calls that a marketplace would make, through the same services.
+"""The holds and sales of the demo, made through the services that a marketplace's calls use.
 
 Each call may be repeated, so running all of them again completes a run that was interrupted.
 """
@@ -28,14 +28,14 @@ PAIR = 2
 CROWD = 10  # smaller ticket groups without seat numbers are parking passes
 
 
-def trade(broker: Broker, groups: Sequence[TicketGroup]) -> None:
+def make_holds_and_sales(broker: Broker, groups: Sequence[TicketGroup]) -> None:
     """Hold, release and invoice tickets, in time and late, so that no list of the admin is empty.
 
     Does nothing if all of it was done by an earlier run.
 
     Args:
         broker: the demo's broker.
-        groups: the ticket groups of the whole book, in order.
+        groups: all ticket groups of the demo, in order.
     """
     if Hold.objects.filter(broker=broker, global_id=LAST).exists():
         return
