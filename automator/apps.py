@@ -9,4 +9,4 @@ class AutomatorConfig(AppConfig):
     name = "automator"
 
     def ready(self) -> None:
-        from automator import checks  # noqa: F401, PLC0415  registers the checks
+        from automator import system_checks  # noqa: F401, PLC0415  registers the checks

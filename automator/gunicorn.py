@@ -15,7 +15,7 @@ if settings.DEMO_ASSUMED:  # not so under `manage.py demo`, which sets DEMO
 bind = f"{settings.HOST}:{settings.PORT}"
 workers = settings.WEB_CONCURRENCY
 threads = settings.WEB_THREADS
-worker_class = "automator.worker.Worker"  # gthread, with errors as problems
+worker_class = "automator.gunicorn_worker.Worker"  # gthread, with errors as problems
 keepalive = 75
 # Seconds. A worker whose main thread does not respond for that long is killed. Requests run in
 # other threads and are bounded by `inventory.deadlines`. A stop waits for the calls in progress.

@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.db import IntegrityError
 from django.utils import timezone
 
-from inventory import limits, stock
+from inventory import limits, stock_changes
 from inventory.errors import Refusal
 from inventory.models import Broker, Caller, TicketGroup
 from inventory.prices import PriceChange
@@ -100,14 +100,14 @@ def split(
             going = _going(group, seats, quantity)
             leaving = [label for label in group.seats if label in set(seats)]
             staying = [label for label in group.seats if label not in set(seats)]
-            stock.take_out(
+            stock_changes.take_out(
                 group, staying, group.quantity - going, now=timezone.now(), caller=caller
             )
             # The new group is a copy of the old one as it was read. Only its stock differs.
             new = copy(group)
             new.pk, new.remote_id, new.entries = None, remote_id, 0
             new.seats, new.quantity = leaving, going
-            stock.put_in(new, caller=caller)
+            stock_changes.put_in(new, caller=caller)
     except IntegrityError as error:
         if "ticketgroup_remote_id_unique" not in str(error):
             raise

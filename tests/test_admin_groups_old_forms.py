@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from holds.models import Hold
-from inventory import stock
+from inventory import stock_changes
 from inventory.models import TicketGroup
 from tests.support.fixtures import Unchanged
 from tests.support.marketplace import Api
@@ -165,7 +165,7 @@ def test_two_who_add_the_same_remote_id_at_once_make_one_group(
 ) -> None:
     fields = {"remote_id": "new", "section": "1", "row": "1", "seats": "1-4", "price": "10"}
     form = {**staff.open_form(page_of(TicketGroup, "add")), **fields, "event": group.event_id}
-    put_in, rival = stock.put_in, Staff(staff.user)
+    put_in, rival = stock_changes.put_in, Staff(staff.user)
     others: list[Any] = []
 
     def after_another(*args: Any, **kwargs: Any) -> None:
@@ -174,7 +174,7 @@ def test_two_who_add_the_same_remote_id_at_once_make_one_group(
             others.extend(rivals.together(lambda: rival.post(page_of(TicketGroup, "add"), form)))
         put_in(*args, **kwargs)
 
-    monkeypatch.setattr(stock, "put_in", after_another)
+    monkeypatch.setattr(stock_changes, "put_in", after_another)
     answer = staff.post(page_of(TicketGroup, "add"), form)
 
     assert others[1].status_code == 302

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automator.api.problems import MEDIA_TYPE, PROBLEMS
-from automator.worker import Worker
+from automator.gunicorn_worker import Worker
 from inventory.models import TicketGroup
 from tests.support.fixtures import Unchanged
 from tests.support.marketplace import PROBLEM

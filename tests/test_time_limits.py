@@ -7,7 +7,7 @@ import pytest
 from django.core.checks import CheckMessage, run_checks
 from django.db import connection
 
-from automator import checks
+from automator import system_checks
 from holds import claims
 from holds import services as holds
 from inventory.database.trips import Statement
@@ -114,13 +114,13 @@ def test_the_check_finds_a_limit_that_does_not_hold(monkeypatch: pytest.MonkeyPa
 def test_the_check_finds_a_server_that_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     with connection.cursor() as cursor:
         version = int(shown(cursor, "server_version_num")) // 10_000
-    monkeypatch.setattr(checks, "OLDEST", version + 1)
+    monkeypatch.setattr(system_checks, "OLDEST", version + 1)
 
     assert errors() == [("automator.E001", f"The server is PostgreSQL {version}.")]
 
 
 def test_the_check_finds_another_isolation_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "ISOLATION", "serializable")
+    monkeypatch.setattr(system_checks, "ISOLATION", "serializable")
 
     message = "A call's transaction is read committed, not serializable."
     assert errors() == [("automator.E003", message)]

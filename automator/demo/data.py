@@ -16,7 +16,7 @@ from automator.demo.instructions import instructions
 from automator.demo.shows import SHOWS
 from automator.demo.ticket_groups import fields_of_groups
 from holds.models import Hold, OrderException
-from inventory import services, stock
+from inventory import services, stock_changes
 from inventory.models import Broker, Event, TicketGroup
 from invoices.models import Invoice
 
@@ -88,6 +88,6 @@ def ticket_groups(broker: Broker) -> list[TicketGroup]:
                 remote_ids.append(fields["remote_id"])
                 if fields["remote_id"] not in there:
                     group = TicketGroup(broker=broker, event=event, **fields)
-                    stock.put_in(group, caller=CALLER)
+                    stock_changes.put_in(group, caller=CALLER)
     groups = broker.ticket_groups.filter(remote_id__in=remote_ids).select_related("event")
     return list(groups.order_by("remote_id"))

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from holds.restock import claims_of
-from inventory import seat_text, stock
+from inventory import seat_text, stock_changes
 from inventory.admin.forms import ChangedAsSeen, TicketGroupForm
 from inventory.models import TicketGroup
 from inventory.stock_rules import Claim, Contradiction
@@ -53,7 +53,7 @@ class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
         place = {name: getattr(self.locked, name) for name in PLACE}
         place |= {name: cleaned[name] for name in moved}
         try:
-            stock.require_place(
+            stock_changes.require_place(
                 self.locked,
                 self.claims,
                 event_id=place["event"].pk,
@@ -75,7 +75,7 @@ class ChangedTicketGroupForm(ChangedAsSeen, TicketGroupForm):
         if {*STOCK} & self.errors.keys():
             return
         try:
-            stock.require_stock(
+            stock_changes.require_stock(
                 self.locked, cleaned["seats"], cleaned["quantity"], claims=self.claims
             )
         except Contradiction as error:

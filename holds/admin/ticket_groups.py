@@ -14,14 +14,14 @@ from holds.admin.ticket_group_form import PLACE, STOCK, ChangedTicketGroupForm
 from holds.claims import clock
 from holds.restock import restock
 from holds.seat_map import seat_map
-from inventory import seat_text, stock
+from inventory import seat_text, stock_changes
 from inventory.admin.events import WhenFilter
 from inventory.admin.formatting import event_in_two_lines
 from inventory.admin.forms import NewTicketGroupForm
+from inventory.admin.save_timeout import SavedInTimeAdmin
 from inventory.admin.split_page import SplitPage
 from inventory.admin.tenancy import caller
 from inventory.admin.ticket_group_actions import GroupActions
-from inventory.admin.time_limited import SavedInTimeAdmin
 from inventory.models import TicketGroup
 from inventory.prices import money
 from inventory.split_rules import SplitRule
@@ -104,7 +104,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
                 top["description"] = COPY
             return [(None, top), *self._terms]
         numbers = STOCK if seat_text.can_be_read(obj.seats) else ("seat_labels",)
-        why = "" if stock.may_move(obj) else PROMISED
+        why = "" if stock_changes.may_move(obj) else PROMISED
         top = {"fields": (*what, *numbers, "stride"), "description": why}
         return [(None, top), *self._terms]
 
@@ -116,7 +116,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
         fixed = (*self.readonly_fields, "broker", "remote_id")
         # A form keeps the fields with which it was opened, even if holds have changed meanwhile.
         posted = request.method == "POST"
-        stays = "section" not in request.POST if posted else not stock.may_move(obj)
+        stays = "section" not in request.POST if posted else not stock_changes.may_move(obj)
         return (*fixed, *PLACE) if stays else fixed
 
     def get_form(
@@ -154,7 +154,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
         change: bool,  # noqa: FBT001
     ) -> None:
         if not change:
-            stock.put_in(obj, caller=caller(request))
+            stock_changes.put_in(obj, caller=caller(request))
             return
         changed = set(form.changed_data) - {*STOCK}
         obj.save(update_fields=changed | SPLIT if changed & SPLIT else changed)
@@ -173,7 +173,7 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
         group: TicketGroup | None = context["original"]
         if group:
             now = TicketGroup.objects.get(pk=group.pk)  # an invalid form has changed `group`
-            context |= {"seat_map": seat_map(now), "unclaimed": stock.may_move(now)}
+            context |= {"seat_map": seat_map(now), "unclaimed": stock_changes.may_move(now)}
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description="event", ordering="event__date")

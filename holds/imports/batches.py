@@ -9,8 +9,8 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 
 from holds.claims import clock
-from holds.imports import rules
-from holds.imports.rules import ALWAYS, OPTIONAL, compared, counts_free
+from holds.imports import row_rules
+from holds.imports.row_rules import ALWAYS, OPTIONAL, compared, counts_free
 from holds.restock import restock
 from inventory.models import Caller, TicketGroup
 from inventory.models.imports import Import, Verdict
@@ -169,14 +169,14 @@ def _restock_judged(job: Import, row_ids: list[int], caller: Caller) -> int:
     now = clock()
     rows = list(job.rows.filter(verdict=Verdict.CHANGED, id__in=row_ids))
     group_ids = [row.group_id for row in rows if row.group_id]
-    groups, claims = TicketGroup.objects.in_bulk(group_ids), rules.claimed(group_ids, job)
+    groups, claims = TicketGroup.objects.in_bulk(group_ids), row_rules.claimed(group_ids, job)
     refused = 0
     for row in rows:
         group = groups[row.group_id]
         try:
-            _, total = rules.judged(row, group, claims[group.id], job)
-            rules.require_expected(row, group, total)
-            seats, quantity = rules.listed_now(row, group, claims[group.id])
+            _, total = row_rules.judged(row, group, claims[group.id], job)
+            row_rules.require_expected(row, group, total)
+            seats, quantity = row_rules.listed_now(row, group, claims[group.id])
             restock(
                 group,
                 seats,

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 
-from holds.imports.rules import claimed, compared, counts_free, differences, judged
+from holds.imports.row_rules import claimed, compared, counts_free, differences, judged
 from holds.imports.staging import STAGED
 from inventory.event_match import Listed, match
 from inventory.models import Effect, LedgerEntry, TicketGroup

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from django.utils.formats import date_format
 
-from holds.imports import rules
+from holds.imports import row_rules
 from inventory import seat_text
 from inventory.models import Event, TicketGroup
 from inventory.models.imports import Import, ImportRow, Verdict
@@ -97,12 +97,12 @@ def changed(job: Import) -> list[Changed]:
     """Return the first rows that change a group, with their differences."""
     rows = first_rows(job, Verdict.CHANGED)
     groups = _groups_of(rows)
-    claims = rules.claimed([group.id for group in groups], job)
+    claims = row_rules.claimed([group.id for group in groups], job)
     shown = []
     for row, group in zip(rows, groups, strict=True):
         try:
-            stock = rules.judged(row, group, claims[group.id], job)
-            rules.require_expected(row, group, stock[1])
+            stock = row_rules.judged(row, group, claims[group.id], job)
+            row_rules.require_expected(row, group, stock[1])
         except Contradiction as error:
             shown.append(Changed(row, group, [], str(error)))
         else:
@@ -124,7 +124,7 @@ def _differences(
     row: ImportRow, group: TicketGroup, job: Import, stock: tuple[list[str], int]
 ) -> list[Difference]:
     seats, quantity = stock
-    found = rules.differences(row, group, job)
+    found = row_rules.differences(row, group, job)
     if "event" in found:
         found["event"] = (str(group.event), meant(row))
     if quantity != group.quantity:

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from inventory.admin.event_form import NAMED, PROMISED, WHEN, EventForm, promised
-from inventory.admin.time_limited import SavedInTimeAdmin
+from inventory.admin.save_timeout import SavedInTimeAdmin
 from inventory.models import Event
 
 

@@ -11,7 +11,7 @@ from factory.django import DjangoModelFactory, Password
 from automator.models import ApiKey, User
 from holds import services as holds
 from holds.models import Hold
-from inventory import stock
+from inventory import stock_changes
 from inventory.models import Broker, Caller, Event, TicketGroup
 
 
@@ -81,7 +81,7 @@ class TicketGroupFactory(DjangoModelFactory):  # type: ignore[misc]
         # Not validated first: that is a query for each constraint, and the database judges anyway.
         group = TicketGroup(**fields)
         with transaction.atomic():
-            stock.put_in(group, caller=Caller("command tests"))
+            stock_changes.put_in(group, caller=Caller("command tests"))
         return group
 
 

@@ -3,7 +3,7 @@
 Importing this package registers all of them in CHECKS.
 """
 
-from automator.audit.checks import claims, sales, ticket_groups  # noqa: F401  registers the checks
-from automator.audit.checks.check import CHECKS, Check
+from automator.audit.checks import claims, counters_and_ledger, sales  # noqa: F401  registers the checks
+from automator.audit.checks.registry import CHECKS, Check
 
 __all__ = ["CHECKS", "Check"]

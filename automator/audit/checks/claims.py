@@ -1,6 +1,6 @@
 """Checks of claims: no seat is claimed twice, and every hold has a possible history."""
 
-from automator.audit.checks.check import check
+from automator.audit.checks.registry import check
 
 
 @check("Holds {one} and {other}: both claim positions {positions} of ticket group {name}.")

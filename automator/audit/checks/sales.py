@@ -1,6 +1,6 @@
 """Checks of invoices and voids, and of the brokers that rows belong to."""
 
-from automator.audit.checks.check import check
+from automator.audit.checks.registry import check
 
 
 @check("Hold {name}: is {state}; there is {invoice} and {void}.")

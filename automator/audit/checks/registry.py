@@ -3,7 +3,7 @@
 A check is a function that returns SQL. Each row of the result is a difference, which is reported
 by the check's sentence with the row's columns filled in. A new check needs no other registration
 than the decorator. Apart from the database's tables, a check can read the common table expressions
-in `automator.audit.comparison.TABLES`.
+in `automator.audit.runner.TABLES`.
 """
 
 from collections.abc import Callable

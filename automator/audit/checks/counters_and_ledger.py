@@ -1,6 +1,6 @@
 """Checks of ticket groups and their ledgers."""
 
-from automator.audit.checks.check import check
+from automator.audit.checks.registry import check
 
 
 @check("Ticket group {name}: held {held}, sold {sold}; its live holds: {holds_held}, {holds_sold}.")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from holds.restock import Since, claims_of, claims_since
-from inventory import stock
+from inventory import stock_changes
 from inventory.models import TicketGroup
 from inventory.models.imports import Import, ImportRow, Quantities
 from inventory.stock_rules import Claim, Contradiction, merged, restocked
@@ -57,7 +57,9 @@ def require_place(row: ImportRow, group: TicketGroup, claims: list[Claim]) -> No
     Raises:
         Contradiction: the row would move a claim.
     """
-    stock.require_place(group, claims, event_id=row.event_id, section=row.section, row=row.row)
+    stock_changes.require_place(
+        group, claims, event_id=row.event_id, section=row.section, row=row.row
+    )
 
 
 def require_expected(row: ImportRow, group: TicketGroup, quantity: int) -> None:
