@@ -156,7 +156,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
 
     form = ApiKeyForm
     list_display = (
-        *("key_id", "name", "standing", "networks", "expires_at", "revoked_at"),
+        *("key_id", "name", "state_label", "networks", "expires_at", "revoked_at"),
         *("last_used_at", "created_at"),
     )
     list_select_related = ("broker",)
@@ -164,10 +164,10 @@ class ApiKeyAdmin(OwnRowsAdmin):
     search_help_text = "Key id or name"
     actions = ("revoke",)
     fields = (
-        *("broker", "key_id", "name", "standing", "networks", "created_at", "expires_at"),
+        *("broker", "key_id", "name", "state_label", "networks", "created_at", "expires_at"),
         *("revoked_at", "last_used_at"),
     )
-    readonly_fields = ("standing",)
+    readonly_fields = ("state_label",)
     empty_text = "No API keys yet. Add one for the marketplace that will sell your tickets."
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
@@ -210,7 +210,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
         title="Revoke API keys",
         warning="All further calls with these keys will be refused, and a revoked key can never be "
         "used again. Give the marketplace its new key first.",
-        columns=("key_id", "name", "standing", "networks", "last_used_at"),
+        columns=("key_id", "name", "state_label", "networks", "last_used_at"),
     )
     def revoke(self, request: HttpRequest, key: ApiKey, answers: dict[str, Any]) -> str:
         if not ApiKey.objects.filter(pk=key.pk).revoke():
@@ -218,7 +218,7 @@ class ApiKeyAdmin(OwnRowsAdmin):
         return "Revoked."
 
     @admin.display(description="state")
-    def standing(self, key: ApiKey) -> SafeString:
+    def state_label(self, key: ApiKey) -> SafeString:
         if key.revoked_at:
             return label("voided", "Revoked")
         if key.expires_at and key.expires_at <= timezone.now():

@@ -133,7 +133,7 @@ def contract(request: HttpRequest) -> HttpResponse:
 
 def interactive(request: HttpRequest) -> HttpResponse:
     """Show the interactive OpenAPI document, which loads no file from another host."""
-    return render(request, "docs/api.html")
+    return render(request, "docs/interactive.html")
 
 
 class FormatInQuery(ContentNegotiation):

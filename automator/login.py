@@ -97,7 +97,7 @@ def log_in(request: HttpRequest) -> HttpResponse:
             "minutes": math.ceil(locked.seconds / 60),
         }
         wait = {"Retry-After": str(locked.seconds)}
-        return TemplateResponse(request, "admin/locked.html", facts, status=429, headers=wait)
+        return TemplateResponse(request, "admin/login_locked.html", facts, status=429, headers=wait)
 
 
 @contextmanager

@@ -117,7 +117,7 @@ def test_refused_rows_are_shown_with_all_their_reasons(staff: Staff) -> None:
     assert "list_price “free” must be an amount" in page
 
 
-def test_picture_has_a_part_for_each_count(staff: Staff) -> None:
+def test_bar_chart_has_a_segment_for_each_count(staff: Staff) -> None:
     apply(staff, upload(staff, text(line("r-1"), line("r-2"), line("r-3"))))
     lines = [line("r-1"), line("r-2", price="1.00"), line("r-4"), line("r-5", quantity=0)]
     page = staff.page(page_of(upload(staff, text(*lines), snapshot="on")))

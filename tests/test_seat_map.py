@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from holds.models import Hold
-from holds.seat_map import Part, seat_map
+from holds.seat_map import StatusCount, seat_map
 from inventory.models import Broker, TicketGroup
 from tests.support.factories import TicketGroupFactory
 from tests.support.fixtures import BringTo, DatabaseClock
@@ -29,7 +29,7 @@ def test_seats_are_free_held_overdue_or_sold(
     seen = seat_map(group)
 
     sold, late, held = Hold.objects.order_by("id").values_list("id", flat=True)
-    assert [[(seat.label, seat.standing, seat.hold_id) for seat in run] for run in seen.runs] == [
+    assert [[(seat.label, seat.status, seat.hold_id) for seat in run] for run in seen.runs] == [
         [
             *(("1", "sold", sold), ("2", "sold", sold), ("3", "overdue", late)),
             *(("4", "overdue", late), ("5", "held", held), ("6", "held", held)),
@@ -41,7 +41,7 @@ def test_seats_are_free_held_overdue_or_sold(
         "Seat 1: sold, g-sold, order o-1",
         *("Seat 3: overdue, g-late", "Seat 5: held, g-held", "Seat 9: free"),
     ]
-    assert sum(part.tickets for part in seen.parts) == seen.quantity == 8
+    assert sum(part.tickets for part in seen.counts) == seen.quantity == 8
 
 
 def test_general_admission_is_one_bar(
@@ -57,11 +57,11 @@ def test_general_admission_is_one_bar(
     seen = seat_map(group)
 
     assert seen.runs == []
-    assert seen.parts == [
-        Part("free", 8, 0),
-        Part("held", 5, 8),
-        Part("overdue", 3, 13),
-        Part("sold", 4, 16),
+    assert seen.counts == [
+        StatusCount("free", 8, 0),
+        StatusCount("held", 5, 8),
+        StatusCount("overdue", 3, 13),
+        StatusCount("sold", 4, 16),
     ]
 
 
@@ -69,8 +69,8 @@ def test_general_admission_is_one_bar(
 def test_what_is_not_claimed_is_free(bring_to: BringTo, state: str) -> None:
     seen = seat_map(bring_to(state))
 
-    assert seen.parts == [Part("free", 6, 0)]
-    assert {seat.standing for run in seen.runs for seat in run} == {"free"}
+    assert seen.counts == [StatusCount("free", 6, 0)]
+    assert {seat.status for run in seen.runs for seat in run} == {"free"}
 
 
 def test_page_leads_from_a_claimed_seat_to_its_hold(
@@ -102,7 +102,7 @@ def test_page_of_general_admission_draws_its_parts(api: Api, staff: Staff, broke
 
 
 @pytest.mark.parametrize("holds", [1, 3])
-def test_picture_is_one_query_and_the_page_few_for_any_number_of_holds(
+def test_seat_map_is_one_query_and_the_page_few_for_any_number_of_holds(
     api: Api, staff: Staff, group: TicketGroup, broker: Broker, holds: int
 ) -> None:
     general = TicketGroupFactory(broker=broker, event=group.event, seats=[], quantity=9)
@@ -110,11 +110,11 @@ def test_picture_is_one_query_and_the_page_few_for_any_number_of_holds(
     for one in (group, general):
         for number in range(holds):
             api.hold(one, 1, f"{one}-{number}".replace(" ", ""))
-        with CaptureQueriesContext(connection) as picture:
+        with CaptureQueriesContext(connection) as queries:
             seat_map(one)
         with CaptureQueriesContext(connection) as page:
             staff.page(page_of(one))
-        assert (len(picture), len(page)) == (1, 8)
+        assert (len(queries), len(page)) == (1, 8)
 
 
 def test_hold_of_a_seat_that_was_added_since_the_group_was_read_is_left_out(
@@ -125,4 +125,4 @@ def test_hold_of_a_seat_that_was_added_since_the_group_was_read_is_left_out(
     api.hold(group, 4, "g-1")
     seen = seat_map(group)  # with the seats that it had
 
-    assert [[seat.standing for seat in run] for run in seen.runs] == [["held", "held"]]
+    assert [[seat.status for seat in run] for run in seen.runs] == [["held", "held"]]

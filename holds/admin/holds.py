@@ -68,7 +68,7 @@ class OverdueFilter(admin.SimpleListFilter):
 @admin.register(Hold)
 class HoldAdmin(OwnRowsAdmin):
     list_display = (
-        *("held_for", "standing", "time_left", "age", "remote_id", "event_and_when"),
+        *("held_for", "state_label", "time_left", "age", "remote_id", "event_and_when"),
         *("place", "quantity", "price"),
     )
     list_filter = ("state", OverdueFilter, MakerFilter)
@@ -77,7 +77,7 @@ class HoldAdmin(OwnRowsAdmin):
     search_help_text = "Global id, remote id, order id or customer"
     actions = ("release",)
     fields = (
-        *("global_id", "standing", "time_left", "ticket_group", "event_and_when"),
+        *("global_id", "state_label", "time_left", "ticket_group", "event_and_when"),
         *("place", "quantity", "price", "total", "order_id"),
         *("created_at", "expires_at", "changed_at"),
     )
@@ -125,7 +125,7 @@ class HoldAdmin(OwnRowsAdmin):
         "not told: it may still believe that it has them. Its invoice will then be refused and "
         "come to you as an exception. Look at the marketplace first.",
         columns=(
-            *("held_for", "standing", "time_left", "remote_id", "event_and_when", "place"),
+            *("held_for", "state_label", "time_left", "remote_id", "event_and_when", "place"),
             *("quantity", "total"),
         ),
     )
@@ -151,7 +151,7 @@ class HoldAdmin(OwnRowsAdmin):
         )
 
     @admin.display(description="state", ordering="state")
-    def standing(self, hold: Hold) -> SafeString:
+    def state_label(self, hold: Hold) -> SafeString:
         return label(hold.state, hold.get_state_display())
 
     @admin.display(ordering="created_at")

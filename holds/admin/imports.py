@@ -45,7 +45,7 @@ WAITING = {ImportState.CHECKED, ImportState.CONFIRM}
 @admin.register(Import)
 class ImportAdmin(OwnRowsAdmin):
     list_display = (
-        *("file_name", "when_and_who", "standing", "rows_read"),
+        *("file_name", "when_and_who", "state_label", "rows_read"),
         *("new", "changed", "unchanged", "refused", "vanished", "applied"),
     )
     list_filter = ("state",)
@@ -118,9 +118,9 @@ class ImportAdmin(OwnRowsAdmin):
             return missing
         context = self._context(request, title=job.file_name, job=job, original=job)
         context |= {
-            "state": self.standing(job),
+            "state": self.state_label(job),
             "format": FORMAT_NAMES.get(job.format, job.format),
-            "picture": preview.picture(job),
+            "bar_chart": preview.bar_chart(job),
             "rows": ngettext("%s row", "%s rows", job.rows_read) % f"{job.rows_read:,}",
             "groups": ngettext("%s ticket group", "%s ticket groups", job.to_apply)
             % f"{job.to_apply:,}",
@@ -140,7 +140,7 @@ class ImportAdmin(OwnRowsAdmin):
                 "new": preview.new(job),
                 "vanished": preview.vanished(job),
             }
-        return TemplateResponse(request, "admin/inventory/import/page.html", context)
+        return TemplateResponse(request, "admin/inventory/import/detail.html", context)
 
     @method_decorator(require_POST)
     def apply_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -210,7 +210,7 @@ class ImportAdmin(OwnRowsAdmin):
         return format_html('{}<br><span class="quiet">{}</span>', when, job.asked_by)
 
     @admin.display(description="state", ordering="state")
-    def standing(self, job: Import) -> SafeString:
+    def state_label(self, job: Import) -> SafeString:
         return label(job.state, job.get_state_display())
 
     @admin.display(description="rows")

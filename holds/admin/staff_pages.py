@@ -185,4 +185,4 @@ def page(
         "form": form,
         "media": model_admin.media + form.media,
     }
-    return TemplateResponse(request, "admin/staff.html", context)
+    return TemplateResponse(request, "admin/hold_or_sell.html", context)

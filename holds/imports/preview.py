@@ -1,4 +1,4 @@
-"""Shows people what an import would do: its counts as a picture, and the first differences."""
+"""Shows people what an import would do: its counts as a bar chart, and the first differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from inventory.prices import money
 from inventory.stock_rules import Contradiction
 
 FIRST = 20
-# The width of the picture, and the smallest width that a reader can see.
+# The width of the chart, and the smallest width of a segment that a reader can see.
 WIDTH, LEAST = 1000, 6
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One count of an import, with its place in the picture."""
+class BarSegment:
+    """One count of an import, with its place in the bar chart."""
 
     name: str
     count: int
@@ -52,7 +52,7 @@ class Changed(NamedTuple):
     refusal: str
 
 
-def picture(job: Import) -> list[Part]:
+def bar_chart(job: Import) -> list[BarSegment]:
     """Return the counts of an import side by side, each with a width in proportion to the count."""
     counts = [
         (name, getattr(job, name))
@@ -60,14 +60,14 @@ def picture(job: Import) -> list[Part]:
     ]
     counts = [(name, count) for name, count in counts if count]
     whole = sum(count for _, count in counts)
-    parts: list[Part] = []
+    segments: list[BarSegment] = []
     x, before = 0, 0
     for position, (name, count) in enumerate(counts, start=1):
         before += count
         end = LEAST * position + (WIDTH - LEAST * len(counts)) * before // whole
-        parts.append(Part(name, count, x, end - x))
+        segments.append(BarSegment(name, count, x, end - x))
         x = end
-    return parts
+    return segments
 
 
 def first_rows(job: Import, verdict: Verdict) -> list[ImportRow]:

@@ -54,7 +54,7 @@ class VoidForm(forms.Form):
 @admin.register(Invoice)
 class InvoiceAdmin(OwnRowsAdmin):
     list_display = (
-        *("order", "standing", "buyer", "event", "seats", "quantity", "total_price"),
+        *("order", "state_label", "buyer", "event", "seats", "quantity", "total_price"),
         "invoiced_at",
     )
     list_filter = (VoidedFilter, MakerOfHoldFilter, "late")
@@ -63,7 +63,7 @@ class InvoiceAdmin(OwnRowsAdmin):
     search_help_text = "Order id, global id, buyer or customer"
     actions = ("void",)
     fields = (
-        *("order", "standing", "buyer", "hold", "event", "seats", "quantity"),
+        *("order", "state_label", "buyer", "hold", "event", "seats", "quantity"),
         *("price", "total_price", "invoiced_at"),
     )
     empty_text = "No invoices yet. The marketplace makes them with its invoice calls, after a hold."
@@ -90,7 +90,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         warning="The invoices stay on record as voided. The marketplace, or whoever sold them, is "
         "not told: a buyer there believes to have these tickets. Cancel the order there first.",
         columns=(
-            *("order", "standing", "buyer", "event", "seats", "quantity"),
+            *("order", "state_label", "buyer", "event", "seats", "quantity"),
             "total_price",
         ),
         form=VoidForm,
@@ -107,7 +107,7 @@ class InvoiceAdmin(OwnRowsAdmin):
         return "no reference" if by_itself else invoice.order_id
 
     @admin.display(description="state")
-    def standing(self, invoice: Invoice) -> SafeString:
+    def state_label(self, invoice: Invoice) -> SafeString:
         if getattr(invoice, "void", None):
             return label("voided", "Voided")
         return label("invoiced", "Sold late" if invoice.late else "Sold")
