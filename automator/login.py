@@ -43,7 +43,7 @@ FAILURES_KEPT_FOR = timedelta(days=1)
 MOST_REMOVED = 500  # old rows of each outcome, at each attempt
 # The passwords that a process hashes at a time. More would occupy the threads that serve the API.
 AT_ONCE = 2
-SECONDS_WHEN_BUSY = 5
+SECONDS_WHEN_ALL_TAKEN = 5
 # An advisory lock, under which attempts are counted and recorded one after another.
 LOCK = 7_030_201
 
@@ -108,7 +108,7 @@ def turn() -> Iterator[None]:
         LockedOut: all places are taken.
     """
     if not _hashing.acquire(blocking=False):
-        raise LockedOut(SECONDS_WHEN_BUSY)
+        raise LockedOut(SECONDS_WHEN_ALL_TAKEN)
     try:
         yield
     finally:

@@ -18,7 +18,7 @@ from tests.support.factories import BrokerFactory, TicketGroupFactory, UserFacto
 from tests.support.fixtures import DatabaseClock
 from tests.support.marketplace import Api
 from tests.support.staff import Staff, page_of
-from tests.support.two_brokers import book
+from tests.support.two_brokers import broker_with_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -29,8 +29,8 @@ LIST = "/admin/inventory/ticketgroup/"
 @pytest.fixture
 def staff(db: None) -> Staff:
     """A user of the broker alpha; there is the broker omega too."""
-    book("alpha")
-    book("omega")
+    broker_with_rows("alpha")
+    broker_with_rows("omega")
     return Staff(User.objects.get(username="alpha-user"))
 
 

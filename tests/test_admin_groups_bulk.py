@@ -13,7 +13,7 @@ from tests.support.fixtures import Unchanged
 from tests.support.marketplace import Api
 from tests.support.rivals import Rivals, agrees, somebody_locks, until_waiting
 from tests.support.staff import Staff, page_of
-from tests.support.two_brokers import book
+from tests.support.two_brokers import broker_with_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -194,8 +194,8 @@ def test_group_that_somebody_keeps_locked_is_said_to_be_busy(
 
 @pytest.mark.parametrize("action", ["change_prices", "put_on_sale", "take_off_sale"])
 def test_groups_of_another_broker_are_out_of_reach(unchanged: Unchanged, action: str) -> None:
-    staff = Staff(UserFactory(broker=book("alpha")))
-    theirs = book("omega").ticket_groups.get()
+    staff = Staff(UserFactory(broker=broker_with_rows("alpha")))
+    theirs = broker_with_rows("omega").ticket_groups.get()
     chosen = {"action": action, "_selected_action": [theirs.pk], "change": "set", "by": "1"}
     with unchanged():
         asked = staff.post(page_of(TicketGroup), {**chosen, "index": "0"}, follow=True)

@@ -20,7 +20,7 @@ from tests.support.fixtures import BringTo, Unchanged
 from tests.support.marketplace import Api
 from tests.support.rivals import Rivals, agrees, somebody_locks, until_waiting
 from tests.support.staff import Staff, page_of
-from tests.support.two_brokers import book
+from tests.support.two_brokers import broker_with_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -197,8 +197,8 @@ def test_group_that_somebody_keeps_locked_is_said_to_be_busy(
 
 
 def test_group_of_another_broker_is_neither_duplicated_nor_split(unchanged: Unchanged) -> None:
-    staff = Staff(UserFactory(broker=book("alpha")))
-    theirs = book("omega").ticket_groups.get()
+    staff = Staff(UserFactory(broker=broker_with_rows("alpha")))
+    theirs = broker_with_rows("omega").ticket_groups.get()
     nothing = TicketGroup(pk=999_999)
     add = page_of(TicketGroup, "add")
     form = {"seats": "7-8", "remote_id": "mine"}

@@ -20,20 +20,20 @@ from invoices.models import Invoice
 from tests.support.factories import BrokerFactory, UserFactory
 from tests.support.marketplace import Api
 from tests.support.staff import Staff, page_of
-from tests.support.two_brokers import MODELS, book, owner, theirs
+from tests.support.two_brokers import MODELS, broker_with_rows, owner, theirs
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
 def own(made_once: None) -> Broker:
-    return book("alpha")
+    return broker_with_rows("alpha")
 
 
 @pytest.fixture(scope="module")
 def other(made_once: None) -> Broker:
     """The broker that nobody of the first may hear of."""
-    broker = book("omega")
+    broker = broker_with_rows("omega")
     boss = Staff(UserFactory(whole=True, username="boss"))
     boss.fill_in(page_of(Event.objects.get(broker=broker)), venue="omega Arena")
     return broker

@@ -15,19 +15,19 @@ from invoices.models import Invoice
 from tests.support.factories import TicketGroupFactory, UserFactory
 from tests.support.fixtures import Unchanged
 from tests.support.staff import Staff, page_of
-from tests.support.two_brokers import book, owner, theirs
+from tests.support.two_brokers import broker_with_rows, owner, theirs
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(scope="module")
 def own(made_once: None) -> Broker:
-    return book("alpha")
+    return broker_with_rows("alpha")
 
 
 @pytest.fixture(scope="module")
 def other(made_once: None) -> Broker:
-    return book("omega")
+    return broker_with_rows("omega")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""manage.py audit_inventory: silent on good books; each kind of damage is found by its check."""
+"""manage.py audit_inventory: silent where all agrees; each kind of damage is found by its check."""
 
 import sys
 from io import StringIO

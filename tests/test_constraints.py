@@ -50,7 +50,7 @@ def an_import(**changes: object) -> str:
     )
 
 
-# What is refused, by the name of what refuses it. The books are those of the fixture.
+# What is refused, by the name of what refuses it. The rows are those of the fixture.
 REFUSED = {
     "apikey_key_id_unique": copy("automator_apikey"),
     "apikey_secret_hashed": "UPDATE automator_apikey SET secret_hash = 'in the clear'",
@@ -111,7 +111,7 @@ REFUSED = {
 
 
 @pytest.fixture
-def books(api: Api, bring_to: BringTo) -> None:
+def rows(api: Api, bring_to: BringTo) -> None:
     """A row in every table, and holds under the names of their states."""
     for state in ("expired", "voided", "held"):
         bring_to(state, state)
@@ -131,7 +131,7 @@ def refusal(statement: str) -> psycopg.errors.Diagnostic:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refused_by_name_with_a_message(books: None, name: str) -> None:
+def test_refused_by_name_with_a_message(rows: None, name: str) -> None:
     said = refusal(REFUSED[name])
 
     assert said.constraint_name == name
@@ -173,7 +173,7 @@ FOLLOWS = {
 
 
 def test_states_follow_each_other_as_the_contract_says_and_in_no_other_way(
-    books: None, bring_to: BringTo
+    rows: None, bring_to: BringTo
 ) -> None:
     for state in ("released", "invoiced"):
         bring_to(state, state)
@@ -193,7 +193,7 @@ def test_states_follow_each_other_as_the_contract_says_and_in_no_other_way(
     assert refused == set(itertools.permutations(State.values, 2)) - FOLLOWS
 
 
-def test_what_a_hold_was_made_with_never_changes(books: None) -> None:
+def test_what_a_hold_was_made_with_never_changes(rows: None) -> None:
     for column in (
         *("broker_id", "global_id", "group_id", "event_id", "remote_id", "section", "row"),
         *("quantity", "unit_price", "currency", "created_at", "expires_at", "customer", "note"),
@@ -212,7 +212,7 @@ def test_what_a_hold_was_made_with_never_changes(books: None) -> None:
         copy("holds_hold", global_id="g-other", positions="[2,4)"),
     ],
 )
-def test_live_claim_keeps_the_seats_it_was_given(books: None, statement: str) -> None:
+def test_live_claim_keeps_the_seats_it_was_given(rows: None, statement: str) -> None:
     said = refusal(f"{statement}; SET CONSTRAINTS ALL IMMEDIATE")
 
     assert said.constraint_name == "hold_seats_stay"
@@ -232,7 +232,7 @@ def test_sale_keeps_its_seats_where_nothing_is_held(api: Api, broker: Broker) ->
 
 
 @pytest.mark.parametrize("table", ["inventory_ledgerentry", "invoices_invoice", "invoices_void"])
-def test_facts_are_neither_changed_nor_deleted(books: None, table: str) -> None:
+def test_facts_are_neither_changed_nor_deleted(rows: None, table: str) -> None:
     for statement in (f"UPDATE {table} SET id = id", f"DELETE FROM {table}"):
         assert refusal(statement).constraint_name == f"{table}_append_only"
 
@@ -249,7 +249,7 @@ def test_facts_are_neither_changed_nor_deleted(books: None, table: str) -> None:
     ],
 )
 def test_facts_are_not_truncated_nor_is_what_they_hang_on(
-    books: None, unchanged: Unchanged, truncated: str, refused: set[str]
+    rows: None, unchanged: Unchanged, truncated: str, refused: set[str]
 ) -> None:
     with unchanged():
         said = refusal(f"SET CONSTRAINTS ALL IMMEDIATE; TRUNCATE {truncated}")
@@ -259,7 +259,7 @@ def test_facts_are_not_truncated_nor_is_what_they_hang_on(
     assert said.message_primary.endswith("append-only: TRUNCATE is refused")
 
 
-def test_hold_cannot_be_saved_as_a_whole_row(books: None) -> None:
+def test_hold_cannot_be_saved_as_a_whole_row(rows: None) -> None:
     for hold in Hold.objects.all():
         with pytest.raises(IntegrityError, match="never changes"), transaction.atomic():
             hold.save()

@@ -16,7 +16,7 @@ from inventory.models import Broker, Caller, Event, TicketGroup
 from inventory.models.imports import Import, ImportState, Verdict
 from tests.support.broken_books import FORMATS, HEADERS, ROWS, WHOLE, Sample
 from tests.support.factories import BrokerFactory
-from tests.support.fixtures import Unchanged, books_balance
+from tests.support.fixtures import Unchanged, counters_agree
 from tests.support.marketplace import Api
 from tests.support.spoilt_rows import IN_A_LINE, IN_A_ROW
 
@@ -84,10 +84,10 @@ def kept(unchanged: Unchanged) -> Kept:
 
 
 @pytest.fixture(autouse=True)
-def balanced(shelves: Shelves, db: None) -> Iterator[None]:
-    """After each test the books must balance."""
+def agreeing(shelves: Shelves, db: None) -> Iterator[None]:
+    """After each test the counters must agree."""
     yield
-    books_balance()
+    counters_agree()
 
 
 def spoilt_rows() -> Iterator[Any]:

@@ -210,7 +210,7 @@ def test_few_passwords_are_hashed_at_once(
         for _ in range(login.AT_ONCE):
             login._hashing.release()
 
-    assert locked(answer) == login.SECONDS_WHEN_BUSY
+    assert locked(answer) == login.SECONDS_WHEN_ALL_TAKEN
     assert "Wait 5 seconds" in answer.content.decode()
     assert not looked_at
     assert log_in().status_code == 302  # both places are free again

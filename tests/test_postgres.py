@@ -14,7 +14,7 @@ import pytest
 
 from automator.postgres import cluster
 from automator.postgres.processes import Account
-from automator.postgres.server import PORT, BusyError, Server, socket_folder
+from automator.postgres.server import PORT, AlreadyRunning, Server, socket_folder
 from tests.support.programs import Program, alive, wait_until
 
 # Holds a server until its input ends. The second argument is the user to become first.
@@ -111,7 +111,7 @@ def test_a_path_that_no_socket_may_have_gets_one_elsewhere(tmp_path: Path, name:
 
 
 def test_a_second_owner_is_told_who_the_first_is(data: Path) -> None:
-    with Server(data, durable=False), pytest.raises(BusyError, match=str(os.getpid())):
+    with Server(data, durable=False), pytest.raises(AlreadyRunning, match=str(os.getpid())):
         Server(data).__enter__()
 
 

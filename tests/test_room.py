@@ -16,7 +16,7 @@ from inventory.split_rules import SplitRule, allows
 searched = settings(deadline=None, max_examples=200)
 CUSTOM = frozenset({1, 3, 4})
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
-# What a book may have, and longer than any answer takes: the searches took seconds once.
+# What a ticket group may have, and longer than any answer takes: the searches took seconds once.
 TICKETS, SEATS, MOST_SECONDS = 100_000, 1000, 0.5
 
 

@@ -34,7 +34,7 @@ SECONDS_TO_RETRY = 15  # a server cannot start until the backends of a killed on
 SECONDS_TO_STOP = 20
 
 
-class BusyError(PostgresError):
+class AlreadyRunning(PostgresError):
     """Another process owns the server of this data folder."""
 
     def __init__(self, owner: str) -> None:
@@ -93,7 +93,7 @@ class Server:
         """Start the server, and return when it accepts connections.
 
         Raises:
-            BusyError: another process owns the server.
+            AlreadyRunning: another process owns the server.
             PostgresError: the server does not start.
         """
         with contextlib.ExitStack() as undo:
@@ -156,7 +156,7 @@ class Server:
         lock = Lock(_beside(self.data, "lock"))
         undo.callback(lock.release)
         if not lock.take():
-            raise BusyError(lock.holder())
+            raise AlreadyRunning(lock.holder())
         lock.sign()
         self._account = cluster.account_for(self.data)
 
@@ -304,7 +304,7 @@ def _joined_or_started(data: Path, held: contextlib.ExitStack) -> bool:
         undo.callback(users.release)
         try:
             undo.enter_context(Server(data))
-        except BusyError:
+        except AlreadyRunning:
             if not users.take(shared=True) or not _answers(data):
                 return False
         else:

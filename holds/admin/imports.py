@@ -29,7 +29,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from holds.admin.upload_form import FORMAT_NAMES, UploadForm
 from holds.imports import applying, checking, preview
-from holds.imports.locks import BookBusy
+from holds.imports.locks import ImportInProgress
 from holds.imports.refused_rows import refused_rows
 from inventory.admin.formatting import label
 from inventory.admin.tenancy import OwnRowsAdmin, caller, only_broker
@@ -84,7 +84,7 @@ class ImportAdmin(OwnRowsAdmin):
         if form.is_valid():
             try:
                 return HttpResponseRedirect(_page_of(self._checked(request, form)))
-            except BookBusy as error:
+            except ImportInProgress as error:
                 form.add_error(None, str(error))
             except DATABASE_UNAVAILABLE:
                 form.add_error(None, "The database is busy. Nothing has changed: upload it again.")

@@ -29,7 +29,7 @@ from inventory.errors import Refusal
 from inventory.models import TicketGroup
 from inventory.transactions import DATABASE_UNAVAILABLE
 
-BUSY = (
+MAYBE_DONE = (
     "The database is busy, and it is not known whether this was done. Send the form again: it "
     "takes effect only once."
 )
@@ -171,7 +171,7 @@ def page(
         except Refusal as refusal:
             form.add_error(None, refusal.detail)
         except DATABASE_UNAVAILABLE:
-            form.add_error(None, BUSY)
+            form.add_error(None, MAYBE_DONE)
         else:
             model_admin.log_addition(request, row, happened)
             model_admin.message_user(request, happened, messages.SUCCESS)

@@ -64,7 +64,7 @@ def check(
     has the reason. Errors of the database are passed on; then there is no import.
 
     Raises:
-        BookBusy: another file of the broker is being checked. Nothing has changed.
+        ImportInProgress: another file of the broker is being checked. Nothing has changed.
     """
     job = Import(
         broker=broker,

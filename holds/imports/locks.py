@@ -15,7 +15,7 @@ OPEN = (ImportState.CHECKED, ImportState.CONFIRM, ImportState.APPLYING)
 _OVERTAKES = (*OPEN, ImportState.DONE)
 
 
-class BookBusy(Exception):
+class ImportInProgress(Exception):
     """Another file of the broker was being checked or applied for longer than the time limit."""
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ def take_over(job: Import) -> bool:
     staff can then change what the check compares.
 
     Raises:
-        BookBusy: another check runs, or an older import is being applied, for longer than
+        ImportInProgress: another check runs, or an older import is being applied, for longer than
             `bound_waits` allows.
     """
     others = Import.objects.filter(broker=job.broker)
@@ -74,7 +74,7 @@ def take_over(job: Import) -> bool:
     except OperationalError as error:
         if not is_lock_timeout(error):
             raise
-        raise BookBusy from error
+        raise ImportInProgress from error
     return not others.filter(id__gt=job.id, state__in=_OVERTAKES).exists()
 
 

@@ -54,7 +54,7 @@ class SavedInTimeAdmin(EditableAdmin):
         except OperationalError as error:
             if not is_lock_timeout(error):
                 raise
-            request.busy = True  # type: ignore[attr-defined]
+            request.lock_timed_out = True  # type: ignore[attr-defined]
             return view()
 
     def get_form(
@@ -65,11 +65,11 @@ class SavedInTimeAdmin(EditableAdmin):
         **kwargs: Any,
     ) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        busy = getattr(request, "busy", False)
-        return types.new_class("BusyForm", (Busy, form)) if busy else form
+        timed_out = getattr(request, "lock_timed_out", False)
+        return types.new_class("NotSavedForm", (NotSaved, form)) if timed_out else form
 
 
-class Busy(BaseForm):
+class NotSaved(BaseForm):
     """A mixin for a form that refuses to be saved and says why."""
 
     def clean(self) -> dict[str, Any]:

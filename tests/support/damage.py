@@ -1,4 +1,4 @@
-"""What can go wrong in the books, and which checks of the audit then speak."""
+"""What can go wrong in the database, and which checks of the audit then speak."""
 
 # Nothing of PostgreSQL's own protection is left: superusers and broken disks can do that too.
 UNPROTECTED = """
@@ -23,7 +23,7 @@ EMPTY = "remote_id = 'empty'"
 ENTRY = "group_id = (SELECT id FROM inventory_ticketgroup WHERE remote_id = 'numbered')"
 SALE = "hold_id = (SELECT id FROM holds_hold WHERE global_id = 'invoiced')"
 
-# What is done to the books, and the checks that find it.
+# What is done to the database, and the checks that find it.
 DAMAGE = {
     "held counter": (
         f"UPDATE inventory_ticketgroup SET held = held + 1 WHERE {NUMBERED}",

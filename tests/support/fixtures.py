@@ -135,12 +135,12 @@ def key(broker: Broker) -> str:
 
 @pytest.fixture
 def api(broker: Broker) -> Iterator[Api]:
-    """The marketplace, with a key of `broker`. Afterwards the books must balance."""
+    """The marketplace, with a key of `broker`. Afterwards the counters must agree."""
     yield Api(broker)
-    books_balance()
+    counters_agree()
 
 
-def books_balance() -> None:
+def counters_agree() -> None:
     """Assert that counters, claims and the replayed ledger of every ticket group agree."""
     # Three queries for any number of groups: this runs after every test that makes a call.
     claimed: Counter[tuple[int | None, str]] = Counter()

@@ -213,7 +213,7 @@ def effects() -> list[tuple[str, str]]:
 
 
 def agrees() -> bool:
-    """Whether all books agree."""
+    """Whether the audit finds no difference."""
     return list(differences()) == []
 
 

@@ -24,7 +24,7 @@ MODELS: list[Any] = [
 ]
 
 
-def book(name: str) -> Broker:
+def broker_with_rows(name: str) -> Broker:
     """A broker whose every text begins with the name: stock, a hold, a sale, an exception,
     an import that waits."""
     broker = BrokerFactory(name=f"{name} Tickets")

@@ -22,7 +22,7 @@ from django.db.migrations.loader import MigrationLoader
 from automator.demo import data as demo
 from automator.postgres.cluster import PostgresError
 from automator.postgres.processes import Lock, Terminated, child, end_with_parent, exit_on
-from automator.postgres.server import BusyError, Server
+from automator.postgres.server import AlreadyRunning, Server
 from inventory.database_errors import first_line
 from inventory.models import Broker
 
@@ -79,9 +79,9 @@ class Command(BaseCommand):
         while True:
             try:
                 return running.enter_context(Server(data))
-            except BusyError as busy:
-                if busy.owner != told:
-                    told = busy.owner
+            except AlreadyRunning as running_already:
+                if running_already.owner != told:
+                    told = running_already.owner
                     self.stdout.write(f"Waiting for process {told}, which uses the database …")
                 time.sleep(SECONDS_BETWEEN_LOOKS)
 

@@ -13,7 +13,7 @@ from django.utils.timezone import is_aware, make_aware
 
 from automator.management.brokers import broker_named
 from holds.imports import applying, checking
-from holds.imports.locks import BookBusy
+from holds.imports.locks import ImportInProgress
 from holds.imports.preview import FIRST, changed
 from inventory.book import FORMATS
 from inventory.database_errors import first_line
@@ -118,7 +118,7 @@ class Command(BaseCommand):
         """
         try:
             job = self.checked(options)
-        except BookBusy as error:
+        except ImportInProgress as error:
             raise CommandError(str(error)) from error
         except DATABASE_UNAVAILABLE as error:
             raise CommandError(f"Nothing was changed: {first_line(error)}.") from error
