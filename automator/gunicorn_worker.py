@@ -111,7 +111,7 @@ def status_of(error: ParseException) -> int:
 
 
 def in_words(error: ParseException) -> str:
-    """Return the name of an exception of gunicorn in words.
+    """Return the name of an error of gunicorn in words.
 
     Its message is not used, since it may quote a secret that was sent.
     """

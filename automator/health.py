@@ -33,7 +33,7 @@ class NotMigrated(Exception):
     """The database lacks a migration."""
 
 
-@cache  # only success is cached, since an exception is not
+@cache  # only success is cached, since an error is not
 def require_migrations() -> None:
     """Check that every migration of the code is applied.
 

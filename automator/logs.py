@@ -51,7 +51,7 @@ class RequestHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 def error_of(record: logging.LogRecord) -> str:
-    """Return the exception of a record as one line, or its message if it has no exception."""
+    """Return the error of a record as one line, or its message if it has no error."""
     error = record.exc_info[1] if record.exc_info else None
     return f"{type(error).__name__}: {error}" if error else record.getMessage()
 

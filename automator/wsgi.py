@@ -21,7 +21,7 @@ class ReadableRequest:
     refused as too large. gunicorn answers malformed chunks.
 
     A Content-Type that Django cannot parse is replaced by an empty one, which the API answers with
-    415. Otherwise Django would raise an exception before its error handlers are in place.
+    415. Otherwise Django would raise an error before its error handlers are in place.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:

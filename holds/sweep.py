@@ -16,7 +16,7 @@ TRANSACTION_SECONDS = 30.0  # limit for one transaction
 FAILED_SECONDS = 600.0  # how long a group that failed is left out
 # A round ends after this many groups whose lock was waited for in vain, each for some seconds.
 MOST_IN_VAIN = 5
-# The SQLSTATE classes of errors that concern a row: bad data, a constraint, an exception raised by
+# The SQLSTATE classes of errors that concern a row: bad data, a constraint, an error raised by
 # a trigger, a damaged page. All other errors concern the database as a whole.
 _OF_A_ROW = ("22", "23", "P0", "XX")
 

@@ -20,7 +20,7 @@ def explanation(error: Error) -> str:
     """Return a line that says what to do; empty if the cause is not the state of the database.
 
     Args:
-        error: an exception that Django raised for a statement, a connection or a migration.
+        error: what Django raised for a statement, a connection or a migration.
     """
     if isinstance(error, MigrationSchemaMissing) and isinstance(error.__context__, Error):
         error = error.__context__  # the outer message only quotes this one

@@ -1,4 +1,4 @@
-"""Refusals: the exceptions that services raise when they do not do what a call asks for.
+"""Refusals: the errors that services raise when they do not do what a call asks for.
 
 None of them knows anything of HTTP.
 """
