@@ -6,12 +6,12 @@ bounded by the size of a ticket group, which has at most 1,000 numbered seats or
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import NamedTuple
 
+from holds import subset_sums
 from inventory.seats import free_runs
 from inventory.split_rules import SplitRule, allowed_quantities, allows
 
@@ -69,10 +69,10 @@ def to_free(stock: Stock, quantity: int, conditions: Conditions) -> list[int] | 
     sizes = [held.quantity for held in stock.held]
     match conditions.rule:
         case SplitRule.NONE:
-            return _shortest_exactly(sizes, quantity - stock.free)
+            return subset_sums.shortest_exactly(sizes, quantity - stock.free)
         case SplitRule.NEVER_LEAVE_ONE:
-            return _but_one_more(sizes, quantity - stock.free)
-    return _enough(sizes, quantity - stock.free)
+            return subset_sums.enough_but_not_one_more(sizes, quantity - stock.free)
+    return subset_sums.enough(sizes, quantity - stock.free)
 
 
 def allowed(stock: Stock, available: int, conditions: Conditions) -> Iterator[int]:
@@ -86,7 +86,12 @@ def allowed(stock: Stock, available: int, conditions: Conditions) -> Iterator[in
     runs = free_runs(stock.rows, stock.fixed) if stock.rows else [range(available)]
     match conditions.rule:
         case SplitRule.NONE:
-            return _bits(_whole(stock, runs) if stock.rows else _sums(stock))
+            sums = (
+                _whole(stock, runs)
+                if stock.rows
+                else subset_sums.possible(held.quantity for held in stock.held) << stock.free
+            )
+            return subset_sums.set_bits(sums)
         case SplitRule.NEVER_LEAVE_ONE:
             # Every other quantity leaves more than one ticket if all holds are freed.
             return (
@@ -95,103 +100,6 @@ def allowed(stock: Stock, available: int, conditions: Conditions) -> Iterator[in
                 if size != available - 1 or to_free(stock, size, conditions) is not None
             )
     return allowed_quantities(runs, rule=conditions.rule, free=available, custom=conditions.custom)
-
-
-def _enough(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Return indexes of sizes whose sum is at least `need`, none of which could be left out."""
-    count, total = 0, 0
-    while total < need:
-        if count == len(sizes):
-            return None
-        total += sizes[count]
-        count += 1
-    chosen, spare = [], total - need
-    for index in reversed(range(count)):
-        if sizes[index] <= spare:
-            spare -= sizes[index]
-        else:
-            chosen.append(index)
-    return chosen
-
-
-def _but_one_more(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Return indexes of sizes whose sum is at least `need`, but not `need + 1`.
-
-    A sum of `need + 1` would leave a single ticket.
-    """
-    total, single, count = 0, False, 0
-    while total < need or (total == need + 1 and not single):
-        if count == len(sizes):
-            return None
-        total += sizes[count]
-        single = single or sizes[count] == 1
-        count += 1
-    chosen = _enough(sizes[:count], need) or []
-    if sum(sizes[index] for index in chosen) != need + 1:
-        return chosen
-    # Then the sum must be at least need + 2, or exactly need. The latter frees fewer tickets.
-    chosen = _enough(sizes[:count], need + 2) or list(range(count))
-    exact = _exactly([sizes[index] for index in chosen], need)
-    return chosen if exact is None else [chosen[index] for index in exact]
-
-
-def _shortest_exactly(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Return indexes of sizes whose sum is exactly `need`, from the shortest prefix that has them.
-
-    That prefix is seldom much longer than the shortest one whose sum is large enough. The search
-    therefore begins there, and doubles its steps.
-    """
-    if _exactly(sizes, need) is None:
-        return None
-
-    def can(count: int) -> bool:
-        return _exactly(sizes[:count], need) is not None
-
-    low = bisect_left(list(accumulate(sizes, initial=0)), need)
-    step = 0
-    while not can(low + step):
-        step = 2 * step + 1
-    counts = range(low + step // 2, low + step)
-    return _exactly(sizes[: counts.start + bisect_left(counts, 1, key=can)], need)
-
-
-def _exactly(sizes: Sequence[int], need: int) -> list[int] | None:
-    """Return indexes of sizes whose sum is exactly `need`, or None where there are none.
-
-    Of each size, the first ones are taken. This is the subset-sum problem, solved with a bit for
-    each possible sum. Equal sizes are bundled to keep the number of steps small: sizes whose sum is
-    100,000 have less than 1,000 bundles.
-    """
-    if need < 0:
-        return None
-    bundles = list(_bundles(size for size in sizes if size <= need))
-    sums = [1]
-    for size, times in bundles:
-        sums.append((sums[-1] | sums[-1] << size * times) & ((2 << need) - 1))
-    if not sums[-1] >> need & 1:
-        return None
-    used = Counter[int]()
-    for (size, times), before in zip(reversed(bundles), reversed(sums[:-1]), strict=True):
-        if not before >> need & 1:
-            used[size] += times
-            need -= size * times
-    chosen = []
-    for index, size in enumerate(sizes):
-        if used[size]:
-            used[size] -= 1
-            chosen.append(index)
-    return chosen
-
-
-def _bundles(sizes: Iterable[int]) -> Iterator[tuple[int, int]]:
-    """Yield each size with the number of its bundles' members: 1, 2, 4 and so on, and the rest."""
-    for size, count in Counter(sizes).items():
-        times, left = 1, count
-        while left:
-            taken = min(times, left)
-            yield size, taken
-            left -= taken
-            times *= 2
 
 
 def _of_seats(stock: Stock, quantity: int, conditions: Conditions) -> list[int] | None:
@@ -247,14 +155,6 @@ def _first_other(going: Sequence[int], count: int) -> int:
     return next((index for index in range(count) if index not in gone), count)
 
 
-def _sums(stock: Stock) -> int:
-    """Return every number of tickets that can become free in general admission, as a bit set."""
-    sums = 1 << stock.free
-    for size, times in _bundles(held.quantity for held in stock.held):
-        sums |= sums << size * times
-    return sums
-
-
 def _whole(stock: Stock, runs: Sequence[range]) -> int:
     """Return every number of adjacent seats that can be all the free seats there are, as a bit set.
 
@@ -279,12 +179,3 @@ def _whole(stock: Stock, runs: Sequence[range]) -> int:
         for left in lefts:
             sizes |= ends >> left - run.start
     return sizes
-
-
-def _bits(number: int) -> Iterator[int]:
-    """Yield the positive numbers whose bits are set, in ascending order."""
-    left = number & ~1
-    while left:
-        lowest = left & -left
-        yield lowest.bit_length() - 1
-        left ^= lowest
