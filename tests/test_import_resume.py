@@ -8,7 +8,7 @@ from django.db import connection
 
 from automator.audit import differences
 from automator.management.commands.import_inventory import Command
-from holds.imports import applying, batches
+from holds.imports import applying, existing_groups, new_groups
 from inventory.models import Event, LedgerEntry
 from inventory.models.imports import Import, ImportState, Verdict
 from tests.support.factories import EventFactory
@@ -26,8 +26,8 @@ class Killed(Exception):
 
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "NEW_AT_ONCE", 1)
-    monkeypatch.setattr(batches, "LOCKED_AT_ONCE", 1)
+    monkeypatch.setattr(new_groups, "NEW_AT_ONCE", 1)
+    monkeypatch.setattr(existing_groups, "LOCKED_AT_ONCE", 1)
 
 
 @pytest.mark.parametrize("batches", range(1, 7))

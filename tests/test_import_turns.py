@@ -9,7 +9,7 @@ from django.core.management import CommandError
 from django.db import connection
 
 from automator.management.commands.import_inventory import Command
-from holds.imports import applying, batches
+from holds.imports import applying, existing_groups, new_groups
 from inventory.models import Event, LedgerEntry, TicketGroup
 from inventory.models.imports import Import, ImportState, Verdict
 from inventory.transactions import TIME_LIMITS
@@ -48,7 +48,7 @@ def test_old_preview_is_not_applied_over_a_newer_book(book: Book, unchanged: Unc
 
 
 def test_applier_notices_a_newer_book_and_ends(book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batches, "NEW_AT_ONCE", 1)
+    monkeypatch.setattr(new_groups, "NEW_AT_ONCE", 1)
 
     def newer_comes(self: Command, stage: str, done: int, total: int) -> None:
         if stage == "applying" and done == 1:
@@ -97,8 +97,8 @@ def test_book_whose_check_ends_after_that_of_a_newer_one_is_overtaken(
 def test_two_appliers_at_once_share_the_work(
     book: Book, rivals: Rivals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batches, "NEW_AT_ONCE", 2)
-    monkeypatch.setattr(batches, "LOCKED_AT_ONCE", 2)
+    monkeypatch.setattr(new_groups, "NEW_AT_ONCE", 2)
+    monkeypatch.setattr(existing_groups, "LOCKED_AT_ONCE", 2)
     ids = [f"r-{number:02}" for number in range(30)]
     for price in ("40.00", "50.00"):
         checked = book.checked(*[line(one, price=price) for one in ids])

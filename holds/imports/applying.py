@@ -8,9 +8,10 @@ from datetime import time as hour
 from django.db import IntegrityError
 from django.utils import timezone
 
-from holds.imports.batches import add_new, change, unlist
 from holds.imports.checking import no_progress
+from holds.imports.existing_groups import change, unlist
 from holds.imports.locks import turn
+from holds.imports.new_groups import add_new
 from holds.imports.staging import Progress
 from inventory.event_match import Listed, announce, could_be, new, says_more
 from inventory.models import Caller, Event

@@ -106,6 +106,15 @@ class Import(models.Model):
         """How many rows change the inventory."""
         return self.new + self.changed + self.vanished
 
+    def count_batch(self, *, applied: int, refused: int, of: str) -> None:
+        """Add what a batch has done to the stored counts.
+
+        Rows that were refused are no longer counted as `of`: new, changed or vanished.
+        """
+        Import.objects.filter(id=self.id).update(
+            applied=F("applied") + applied, refused=F("refused") + refused, **{of: F(of) - refused}
+        )
+
 
 class ImportRowQuerySet(models.QuerySet["ImportRow"]):
     """Selects the rows of an import by what is left to be done with them."""

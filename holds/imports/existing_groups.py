@@ -1,25 +1,22 @@
-"""The batches of an import, each of which runs in a transaction opened by `locks.turn`.
+"""The batches of an import that change ticket groups, or unlist those that have vanished.
 
-The batch that applies a row deletes it, so that the stored rows are those that are left to do.
-Each batch function begins after the row with the id `after`, and returns the id of the last row
-that it looked at, or None where there are no more rows.
+Each batch runs in a transaction opened by `locks.turn`, and deletes the rows that it applies, so
+that the stored rows are those that are left to do. It begins after the row with the id `after`, and
+returns the id of the last row that it looked at, or None where there are no more rows.
 """
 
-from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db import connection
 
 from holds.claims import clock
 from holds.imports import row_rules
-from holds.imports.row_rules import ALWAYS, OPTIONAL, compared, counts_free
+from holds.imports.row_rules import compared, counts_free
 from holds.restock import restock
 from inventory.models import Caller, TicketGroup
 from inventory.models.imports import Import, Verdict
 from inventory.models.ledger import INSERT_ENTRIES
 from inventory.stock_rules import Contradiction
 
-# The number of rows in a transaction: for new groups, which no call can need yet, and for existing
-# groups, which are locked.
-NEW_AT_ONCE = 2000
+# The number of rows in a transaction, which locks their groups.
 LOCKED_AT_ONCE = 300
 
 # Forces PostgreSQL to find each row of a batch by its id, since statistics of tables that grow fast
@@ -28,90 +25,6 @@ _FEW_ROWS = (
     "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
     " set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
 )
-
-
-class _TakenError(Exception):
-    """Another group has the remote id of a row."""
-
-
-def add_new(job: Import, after: int, caller: Caller) -> int | None:
-    """Create a batch of ticket groups that the broker does not have yet."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*), max(id) FROM (SELECT id FROM inventory_importrow"
-            " WHERE job_id = %s AND verdict = 'new' AND id > %s ORDER BY id LIMIT %s) batch",
-            (job.id, after, NEW_AT_ONCE),
-        )
-        count, last = cursor.fetchone()
-    if not count:
-        return None
-    try:
-        with transaction.atomic():
-            _stock(job, after, last, count, caller)
-    except _TakenError:
-        _refuse_taken(job, after, last)
-        return after
-    _note(job, applied=count, refused=0, of="new")
-    return int(last)
-
-
-def _stock(job: Import, after: int, last: int, count: int, caller: Caller) -> None:
-    """Create the groups of the `count` rows after the id `after` up to the id `last`.
-
-    Raises:
-        _TakenError: a remote id of these rows is in use by now.
-    """
-    columns = ", ".join(("remote_id", "event_id", "seats", "stride", "quantity", *ALWAYS))
-    optional = {name: _default(name) for name in OPTIONAL}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH batch AS (
-                DELETE FROM inventory_importrow
-                WHERE job_id = %s AND verdict = 'new' AND id > %s AND id <= %s RETURNING *),
-            made AS (
-                INSERT INTO inventory_ticketgroup (broker_id, {columns}, {", ".join(optional)},
-                    listed, held, sold, entries)
-                SELECT %s, {columns},
-                    {", ".join(f"coalesce({n}, {d})" for n, d in optional.items())},
-                    true, 0, 0, 1
-                FROM batch ORDER BY id
-                ON CONFLICT (broker_id, remote_id) DO NOTHING
-                RETURNING id, quantity, seats),
-            written AS (
-                {INSERT_ENTRIES}
-                SELECT id, 1, 'stocked', quantity, seats, '', quantity, 0, 0, %s, %s,
-                    clock_timestamp()
-                FROM made)
-            SELECT count(*) FROM made
-            """,  # noqa: S608  column names only
-            (job.id, after, last, job.broker_id, caller.name, caller.request_id),
-        )
-        if cursor.fetchone()[0] < count:
-            raise _TakenError
-
-
-def _refuse_taken(job: Import, after: int, last: int) -> None:
-    """Refuse the rows whose remote id another group of the broker has by now."""
-    there = TicketGroup.objects.filter(broker=job.broker_id, remote_id=OuterRef("remote_id"))
-    rows = job.rows.filter(Exists(there), verdict=Verdict.NEW, id__gt=after, id__lte=last)
-    refused = rows.update(
-        verdict=Verdict.REFUSED,
-        problems=["The ticket group was made by somebody else meanwhile."],
-    )
-    _note(job, applied=0, refused=refused, of="new")
-
-
-def _default(column: str) -> str:
-    """Return the SQL of a column's default, for files that do not have the column."""
-    return {
-        "on_sale": "true",
-        "cost": "NULL",
-        "face_value": "NULL",
-        "in_hand_on": "NULL",
-        "split_rule": "'any'",
-        "split_quantities": "'{}'",
-    }.get(column, "''")
 
 
 def change(job: Import, after: int, caller: Caller) -> int | None:
@@ -128,7 +41,7 @@ def change(job: Import, after: int, caller: Caller) -> int | None:
     judged = [rows[row] for row in to_judge]
     applied = _change_locked(job, locked, judged, last, caller) if locked else 0
     if applied or refused:
-        _note(job, applied=applied, refused=refused, of="changed")
+        job.count_batch(applied=applied, refused=refused, of="changed")
     return last
 
 
@@ -250,7 +163,7 @@ def unlist(job: Import, after: int, caller: Caller) -> int | None:
         TicketGroup.objects.filter(id__in=locked).update(listed=False)
         done = [row for row, group in rows.items() if group in locked]
         job.rows.filter(verdict=Verdict.VANISHED, id__in=done).delete()
-        _note(job, applied=len(done), refused=0, of="vanished")
+        job.count_batch(applied=len(done), refused=0, of="vanished")
     return last
 
 
@@ -262,13 +175,3 @@ def _next(job: Import, verdict: Verdict, after: int) -> tuple[dict[int, int], in
     left = job.rows.filter(verdict=verdict, id__gt=after).order_by("id")
     rows = {row: group or 0 for row, group in left.values_list("id", "group_id")[:LOCKED_AT_ONCE]}
     return rows, max(rows, default=None)
-
-
-def _note(job: Import, *, applied: int, refused: int, of: str) -> None:
-    """Add to the counts of an import what a batch has done.
-
-    Rows that were refused are no longer counted under the verdict `of`.
-    """
-    Import.objects.filter(id=job.id).update(
-        applied=F("applied") + applied, refused=F("refused") + refused, **{of: F(of) - refused}
-    )
