@@ -18,9 +18,9 @@ from jsonschema import Draft202012Validator
 from schemathesis import Case, HookContext
 from schemathesis.specs.openapi.checks import ignored_auth
 
-from automator import docs
-from automator.api import schema
+from automator.api import schema_view
 from automator.api.problems import MEDIA_TYPE, PROBLEMS
+from automator.api.schema_components import LINKS
 from automator.wsgi import application
 from holds.views import HoldViewSet
 from inventory.errors import Refusal
@@ -97,7 +97,7 @@ def test_document_is_made_once(
     wanted: str, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = client.get(f"/api/schema/?format={wanted}")
-    for renderer in docs.Document.renderer_classes:
+    for renderer in schema_view.Document.renderer_classes:
         monkeypatch.setattr(renderer, "render", None)
     monkeypatch.setattr(SchemaGenerator, "get_schema", None)
     again = client.get(f"/api/schema/?format={wanted}")
@@ -120,10 +120,10 @@ def test_callers_who_come_at_once_share_one_making(monkeypatch: pytest.MonkeyPat
         time.sleep(0.1)  # long enough for the others to come
         return DOCUMENT
 
-    docs._document.cache_clear()
+    schema_view._document.cache_clear()
     monkeypatch.setattr(SchemaGenerator, "get_schema", make)
     with ThreadPoolExecutor(4) as callers:
-        found = list(callers.map(lambda _: docs.document(), range(4)))
+        found = list(callers.map(lambda _: schema_view.document(), range(4)))
 
     assert len(made) == 1
     assert all(each is DOCUMENT for each in found)
@@ -346,7 +346,7 @@ def test_link_gives_the_next_call_what_it_takes(
         before = calls[call]({})
         assert before.status_code in {200, 201}
     sent = {"hold": held, "invoice": sold}.get(operation)
-    link = schema.LINKS[operation][name]
+    link = LINKS[operation][name]
     taken = link.get("parameters") or link["requestBody"]
     if isinstance(taken, str):
         filled = value_of(taken, sent, before.json())
@@ -357,7 +357,7 @@ def test_link_gives_the_next_call_what_it_takes(
 
 
 def test_every_link_is_followed() -> None:
-    assert FOLLOWED.keys() == {(call, name) for call in schema.LINKS for name in schema.LINKS[call]}
+    assert FOLLOWED.keys() == {(call, name) for call in LINKS for name in LINKS[call]}
 
 
 @pytest.mark.django_db(transaction=True)
