@@ -1,5 +1,6 @@
 """Makes and inspects the data folder of the embedded PostgreSQL."""
 
+import contextlib
 import importlib.util
 import os
 import pwd
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from automator.postgres.processes import Account, child
@@ -33,6 +35,41 @@ def binaries() -> Path:
             "PostgreSQL is not installed. Set DATABASE_URL, or (on Linux) install requirements.txt."
         )
     return Path(found.origin).parent / "pginstall" / "bin"
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """Turn errors of the operating system in the block into a PostgresError.
+
+    Raises:
+        PostgresError: the operating system refused something.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise PostgresError(f"The embedded PostgreSQL cannot run: {error}") from error
+    except subprocess.SubprocessError as error:
+        reason = "PostgreSQL refuses root, and this root may not become another user."
+        raise PostgresError(reason) from error
+
+
+def exists(data: Path) -> bool:
+    """Whether a data folder has been made.
+
+    Raises:
+        PostgresError: this user may not read the folder.
+    """
+    with explained():
+        try:
+            return bool((data / "PG_VERSION").stat())
+        except FileNotFoundError:
+            return False
+
+
+def beside(data: Path, suffix: str) -> Path:
+    """Return the path of a file beside the data folder, whose parent is made."""
+    data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return data.with_name(f"{data.name}.{suffix}")
 
 
 def account_for(data: Path) -> Account | None:

@@ -10,25 +10,20 @@ Three files are kept beside the data folder: `.lock`, which the process that own
 """
 
 import contextlib
-import hashlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from automator.postgres import cluster
 from automator.postgres.cluster import PostgresError
-from automator.postgres.processes import Account, Lock, Terminated, child, exit_on
+from automator.postgres.processes import Account, Lock, child
+from automator.postgres.sockets import PORT, SOCKET, socket_folder
 
-PORT = 5432  # not a network port, but a part of the socket's name
-SOCKET = f".s.PGSQL.{PORT}"
-LONGEST_SOCKET = 100  # bytes; the kernel allows 107
 SECONDS_TO_START = 60  # after a crash the log is replayed first
 SECONDS_TO_RETRY = 15  # a server cannot start until the backends of a killed one have ended
 SECONDS_TO_STOP = 20
@@ -40,33 +35,6 @@ class AlreadyRunning(PostgresError):
     def __init__(self, owner: str) -> None:
         super().__init__(f"Process {owner} is running the embedded PostgreSQL of this folder.")
         self.owner = owner
-
-
-def exists(data: Path) -> bool:
-    """Whether a data folder has been made.
-
-    Raises:
-        PostgresError: this user may not read the folder.
-    """
-    with _explained():
-        try:
-            return bool((data / "PG_VERSION").stat())
-        except FileNotFoundError:
-            return False
-
-
-def socket_folder(data: Path) -> Path:
-    """Return the folder of the server's socket, which is the host that a client connects to.
-
-    This is the data folder, unless its path is too long for a socket or contains a character that
-    is special in a list of hosts. The folder is not made here.
-    """
-    data = data.resolve()
-    if len(os.fsencode(data / SOCKET)) <= LONGEST_SOCKET and not set(',"') & set(str(data)):
-        return data
-    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
-    # TMPDIR is not used, since a command in another terminal must find the same folder.
-    return Path(f"/tmp/automator-{os.geteuid()}-{name}")  # noqa: S108
 
 
 class Server:
@@ -97,9 +65,9 @@ class Server:
             PostgresError: the server does not start.
         """
         with contextlib.ExitStack() as undo:
-            with _explained():
+            with cluster.explained():
                 self._own(undo)
-                if not exists(self.data):
+                if not cluster.exists(self.data):
                     self._wait_for_a_former_server()
                     cluster.make(self.data, self._account, durable=self._durable)
                 self._folder = os.open(self.data, os.O_PATH | os.O_DIRECTORY)
@@ -148,12 +116,12 @@ class Server:
             )
         if self.pid:
             return False
-        with _explained():
+        with cluster.explained():
             self._start()
         return True
 
     def _own(self, undo: contextlib.ExitStack) -> None:
-        lock = Lock(_beside(self.data, "lock"))
+        lock = Lock(cluster.beside(self.data, "lock"))
         undo.callback(lock.release)
         if not lock.take():
             raise AlreadyRunning(lock.holder())
@@ -275,77 +243,3 @@ class Server:
                     os.kill(int(pid), signal.SIGKILL)
         self._process.kill()
         self._process.wait()
-
-
-@contextlib.contextmanager
-def serving(data: Path) -> Iterator[None]:
-    """Provide a server during a command, by joining the one that is running or starting one.
-
-    The command that started the server waits at its end for the commands that joined it.
-
-    Raises:
-        PostgresError: no server is running, and none can be started.
-    """
-    exit_on(signal.SIGTERM, signal.SIGHUP)
-    with contextlib.ExitStack() as held:
-        deadline = time.monotonic() + SECONDS_TO_START
-        while not _joined_or_started(data.resolve(), held):
-            if time.monotonic() > deadline:
-                raise PostgresError(f"The server of {data} does not respond.")
-            time.sleep(0.05)
-        yield
-
-
-def _joined_or_started(data: Path, held: contextlib.ExitStack) -> bool:
-    """Try once to join or start the server, and add the cleanup to the stack `held`."""
-    with contextlib.ExitStack() as undo:
-        with _explained():
-            users = Lock(_beside(data, "users"))
-        undo.callback(users.release)
-        try:
-            undo.enter_context(Server(data))
-        except AlreadyRunning:
-            if not users.take(shared=True) or not _answers(data):
-                return False
-        else:
-            undo.callback(_wait_for_others, users)
-        held.enter_context(undo.pop_all())
-    return True
-
-
-def _answers(data: Path) -> bool:
-    if cluster.state(data)[1] != "ready":
-        return False
-    with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
-        client.connect(str(socket_folder(data) / SOCKET))
-        return True
-    return False
-
-
-def _wait_for_others(users: Lock) -> None:
-    """Wait until no other command uses the server, and keep new ones out while it stops."""
-    if users.take():
-        return
-    with contextlib.suppress(KeyboardInterrupt, Terminated):
-        exit_on(signal.SIGTERM, signal.SIGHUP)  # a second signal ends the wait
-        sys.stderr.write(
-            "Another command still uses the database. Ctrl-C stops the database anyway.\n"
-        )
-        users.take(wait=True)
-
-
-def _beside(data: Path, suffix: str) -> Path:
-    """Return the path of a file beside the data folder, whose parent is made."""
-    data.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return data.with_name(f"{data.name}.{suffix}")
-
-
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise PostgresError(f"The embedded PostgreSQL cannot run: {error}") from error
-    except subprocess.SubprocessError as error:
-        reason = "PostgreSQL refuses root, and this root may not become another user."
-        raise PostgresError(reason) from error
