@@ -40,12 +40,12 @@ def database(command: str) -> AbstractContextManager[None]:
     """
     from django.conf import settings  # noqa: PLC0415 -- reads the settings
 
-    from automator.postgres import cluster, server  # noqa: PLC0415
+    from automator.postgres import cluster, sharing  # noqa: PLC0415
 
     data = settings.EMBEDDED_POSTGRES
     if data is None:
         return contextlib.nullcontext()
-    if settings.DEMO_ASSUMED and command not in WITHOUT_DATA and not server.exists(data):
+    if settings.DEMO_ASSUMED and command not in WITHOUT_DATA and not cluster.exists(data):
         raise cluster.PostgresError(
             f"DATABASE_URL is not set, and there is no demo in {settings.DEMO_DIR}. Set"
             " DATABASE_URL, or run make demo first, or set DEMO=1 for a demo without its data."
@@ -54,7 +54,7 @@ def database(command: str) -> AbstractContextManager[None]:
         f"Using the demo's database in {settings.DEMO_DIR} (DATABASE_URL is not set).\n"
     )
     os.environ["PATH"] += os.pathsep + str(cluster.binaries())  # for dbshell, which runs psql
-    return server.serving(data)
+    return sharing.serving(data)
 
 
 def main(arguments: list[str]) -> None:

@@ -25,8 +25,5 @@ def zone_of(request: HttpRequest) -> zoneinfo.ZoneInfo | None:
     broker = getattr(request.user, "broker", None)
     try:
         return zoneinfo.ZoneInfo(broker.time_zone) if broker else None
-    except (
-        zoneinfo.ZoneInfoNotFoundError,
-        ValueError,
-    ):  # PostgreSQL accepts names that zoneinfo does not have
-        return None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return None  # PostgreSQL accepts names that zoneinfo does not have

@@ -77,9 +77,8 @@ class LoginForm(AdminAuthenticationForm):
         with turn():
             address = caller_address(self.request) if self.request else ""
             attempt = begin(username, network_of(address))
-            cleaned: dict[str, Any] = (
-                super().clean()
-            )  # if this raises, the attempt remains a failed one
+            # If this raises, the attempt remains a failed one.
+            cleaned: dict[str, Any] = super().clean()
         succeed(attempt)
         return cleaned
 

@@ -18,7 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from automator.postgres.cluster import PostgresError
 from automator.postgres.processes import Lock
-from automator.postgres.server import PORT, Server
+from automator.postgres.server import Server
+from automator.postgres.sockets import PORT
 
 PREFIX = f"automator-tests-{os.getuid()}-"
 

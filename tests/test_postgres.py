@@ -14,7 +14,8 @@ import pytest
 
 from automator.postgres import cluster
 from automator.postgres.processes import Account
-from automator.postgres.server import PORT, AlreadyRunning, Server, socket_folder
+from automator.postgres.server import AlreadyRunning, Server
+from automator.postgres.sockets import PORT, socket_folder
 from tests.support.programs import Program, alive, wait_until
 
 # Holds a server until its input ends. The second argument is the user to become first.
@@ -33,7 +34,7 @@ with Server(Path(sys.argv[1]), durable=False) as server:
 COMMAND = """
 import sys
 from pathlib import Path
-from automator.postgres.server import serving
+from automator.postgres.sharing import serving
 with serving(Path(sys.argv[1])):
     print("serving", flush=True)
     sys.stdin.read()

@@ -231,13 +231,11 @@ class Server:
         """
         if not self._process or not self.pid:
             return
-        self._process.send_signal(
-            signal.SIGSTOP
-        )  # otherwise it would restart the processes that are killed below
+        # If it were not stopped, it would restart the processes that are killed below.
+        self._process.send_signal(signal.SIGSTOP)
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        with contextlib.suppress(
-            OSError
-        ):  # without that list in the kernel, they end by themselves
+        # Some kernels lack that list. The processes then end by themselves.
+        with contextlib.suppress(OSError):
             for pid in children.read_text().split():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(pid), signal.SIGKILL)

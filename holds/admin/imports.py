@@ -95,9 +95,8 @@ class ImportAdmin(OwnRowsAdmin):
         job = checking.check(**form.answers(), asked_by=caller(request).name)
         self.log_addition(request, job, "Uploaded.")
         if job.state == ImportState.CHECKED and not job.to_apply and not job.events:
-            applying.apply(
-                job, caller=caller(request)
-            )  # there is nothing to apply, and so nothing to ask
+            # There is nothing to apply, and so nothing to confirm.
+            applying.apply(job, caller=caller(request))
         return job
 
     def change_view(

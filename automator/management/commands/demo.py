@@ -226,9 +226,8 @@ def serving_requests() -> "Iterator[subprocess.Popen[bytes]]":
                 gunicorn.wait(1)
                 break
             except subprocess.TimeoutExpired:
-                os.killpg(
-                    gunicorn.pid, signal.SIGTERM
-                )  # a worker that was starting missed the signal
+                # A worker that was starting missed the signal.
+                os.killpg(gunicorn.pid, signal.SIGTERM)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(gunicorn.pid, signal.SIGKILL)  # this includes workers whose master has died
         gunicorn.wait()

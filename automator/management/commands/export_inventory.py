@@ -52,9 +52,8 @@ class Command(BaseCommand):
         try:
             self.write_file(export, output) if output else self.write_out(export)
         except BrokenPipeError as error:
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # avoids an error at exit
+            # Otherwise flushing standard output would fail at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise CommandError("The reader of standard output closed it.") from error
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror}.") from error

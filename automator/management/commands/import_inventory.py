@@ -128,9 +128,8 @@ class Command(BaseCommand):
         if job.state == ImportState.REFUSED:
             raise CommandError(f"{job.problem} Nothing was changed.")
         if options["dry_run"]:
-            with contextlib.suppress(
-                *DATABASE_UNAVAILABLE
-            ):  # the next import of the broker drops it as well
+            # If this fails, the next import of the broker drops it.
+            with contextlib.suppress(*DATABASE_UNAVAILABLE):
                 applying.drop(job)
             self.stdout.write("A dry run: nothing was changed.")
             return
