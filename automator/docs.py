@@ -8,6 +8,7 @@ import re
 from functools import cache
 from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -115,7 +116,7 @@ def error(request: HttpRequest, code: str) -> HttpResponse:
 
 def contract(request: HttpRequest) -> HttpResponse:
     """Show the contract: what a marketplace may rely on, call by call and state by state."""
-    return render(request, "docs/contract.html")
+    return render(request, "docs/contract.html", {"version": settings.VERSION})
 
 
 def interactive(request: HttpRequest) -> HttpResponse:

@@ -6,6 +6,7 @@ secret key, local hosts, no TLS, and the embedded PostgreSQL.
 """
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from automator.secret_keys import demo_secret_key, weak
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEMO_DIR = BASE_DIR / ".demo"
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 # Only collectstatic makes this folder, in production. It therefore marks a production checkout.
 STATIC_DIR = BASE_DIR / ".staticfiles"
 
@@ -214,8 +216,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "automator: hold, release, invoice",
     "DESCRIPTION": "After a timeout, a reset or a 5xx the outcome of a call is unknown. Repeat the "
     "same call: it takes effect only once, and its answer tells whether it did. "
-    "[All answers, explained](/docs/)",
-    "VERSION": "1.1.0",
+    "[All answers, explained](/docs/). [The contract](/docs/contract/)",
+    "VERSION": VERSION,
     "SERVE_PUBLIC": True,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],

@@ -3,12 +3,14 @@
 import json
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.core.management import call_command
 from django.test import Client, override_settings
@@ -246,3 +248,11 @@ def test_contract_names_every_code_and_every_call(client: Client) -> None:
     for path in ("/api/v1/holds", "/api/v1/holds/{global_id}/release", "/api/v1/invoices"):
         assert path in text
     assert 'href="/docs/contract/"' in client.get("/docs/").content.decode()
+    assert 'href="/docs/contract/"' in client.get("/docs/errors/busy/").content.decode()
+
+
+def test_contract_has_the_version_of_the_project_and_of_the_document(client: Client) -> None:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+
+    assert client.get("/api/schema/?format=json").json()["info"]["version"] == project["version"]
+    assert f"Version {project['version']}." in Page(client, "/docs/contract/").text

@@ -54,6 +54,7 @@ def read(**environment: str) -> dict[str, Any]:
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read the settings in a clean clone: this checkout may be set up for production."""
     shutil.copytree(CHECKOUT / "automator", tmp_path / "automator")
+    shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)
     monkeypatch.setattr(sys.modules[__name__], "CHECKOUT", tmp_path)
 
 

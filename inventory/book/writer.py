@@ -29,7 +29,8 @@ SPLIT_RULES = {
     SplitRule.CUSTOM: "CUSTOM",
 }
 Cell = Callable[[Row], str]
-# Headers that an export for others lacks: the private ones, and one that would always say yes.
+# Headers that an export for others lacks: the private ones, and one whose value would always be the
+# same.
 PRIVATE = frozenset({"internal_notes", "cost"})
 NEEDLESS = frozenset({"broadcast"})
 
