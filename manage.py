@@ -62,6 +62,9 @@ def main(arguments: list[str]) -> None:
 
     Args:
         arguments: the command line, without the name of the program.
+
+    Raises:
+        DatabaseError, InterfaceError: `--traceback` was given, or the cause is in the code.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
     if arguments[:1] == ["demo"] and not os.environ.get("DEMO"):

@@ -144,6 +144,11 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     )
 
     def clean_expires_at(self) -> Any:
+        """Return the time at which the key expires, or None if it never does.
+
+        Raises:
+            ValidationError: the time is in the past.
+        """
         expires_at = self.cleaned_data["expires_at"]
         if expires_at and expires_at <= timezone.now():
             raise ValidationError("The expiry must be in the future.")
@@ -213,6 +218,11 @@ class ApiKeyAdmin(OwnRowsAdmin):
         columns=("key_id", "name", "state_label", "networks", "last_used_at"),
     )
     def revoke(self, request: HttpRequest, key: ApiKey, answers: dict[str, Any]) -> str:
+        """Revoke a key.
+
+        Raises:
+            Refusal: the key was revoked before.
+        """
         if not ApiKey.objects.filter(pk=key.pk).revoke():
             raise Refusal("It was already revoked")
         return "Revoked."

@@ -96,7 +96,7 @@ def split(
             if TicketGroup.objects.filter(broker=group.broker_id, remote_id=remote_id).exists():
                 raise Refusal(_in_use(remote_id))
             if group.held + group.sold:
-                raise Refusal("Tickets of this group are held or sold, so it stays whole")
+                raise Refusal("Tickets of this group are held or sold, so it cannot be split")
             going = _going(group, seats, quantity)
             leaving = [label for label in group.seats if label in set(seats)]
             staying = [label for label in group.seats if label not in set(seats)]

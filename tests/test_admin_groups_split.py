@@ -162,7 +162,7 @@ def test_split_that_meets_a_hold_waits_for_it_and_is_refused(
         until_waiting(2)
     assert held.result().status_code == 201
 
-    assert "held or sold, so it stays whole" in split.result().content.decode()
+    assert "held or sold, so it cannot be split" in split.result().content.decode()
     assert TicketGroup.objects.count() == 1
     assert agrees()
 

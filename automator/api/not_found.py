@@ -16,4 +16,9 @@ class UnknownPath(APIView):
     schema = None
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> NoReturn:
+        """Refuse the call before its method is looked at.
+
+        Raises:
+            NotFound: always.
+        """
         raise NotFound

@@ -56,7 +56,11 @@ class ExportPage(OwnRowsAdmin):
 
     @method_decorator(require_safe)
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the file, or a form where the address does not say everything."""
+        """Return the file, or a form where the address does not say everything.
+
+        Raises:
+            PermissionDenied: the user may not see ticket groups.
+        """
         if not self.has_view_permission(request):
             raise PermissionDenied
         own = only_broker(request)

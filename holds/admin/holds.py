@@ -130,6 +130,11 @@ class HoldAdmin(OwnRowsAdmin):
         ),
     )
     def release(self, request: HttpRequest, hold: Hold, answers: dict[str, Any]) -> str:
+        """Release a hold.
+
+        Raises:
+            Refusal: the hold is not held any more.
+        """
         if hold.state != State.HELD:
             raise Refusal(f"It is {hold.state}, there is nothing to release")
         outcome = services.release(

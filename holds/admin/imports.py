@@ -75,7 +75,11 @@ class ImportAdmin(OwnRowsAdmin):
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """Check an uploaded file, and redirect to the page of its import."""
+        """Check an uploaded file, and redirect to the page of its import.
+
+        Raises:
+            PermissionDenied: the user has no broker and is no superuser.
+        """
         if not self.has_add_permission(request):
             raise PermissionDenied
         own = only_broker(request)
@@ -106,7 +110,11 @@ class ImportAdmin(OwnRowsAdmin):
         form_url: str = "",
         extra_context: Any = None,
     ) -> HttpResponse:
-        """Show the result and the progress of an import, and what can be done with it."""
+        """Show the result and the progress of an import, and what can be done with it.
+
+        Raises:
+            PermissionDenied: the user has no broker and is no superuser.
+        """
         job = self.get_object(request, object_id)
         if not self.has_view_permission(request, job):
             raise PermissionDenied

@@ -70,6 +70,11 @@ class OrderExceptionAdmin(OwnRowsAdmin):
     def resolve(
         self, request: HttpRequest, exception: OrderException, answers: dict[str, Any]
     ) -> str:
+        """Resolve an exception, with a note.
+
+        Raises:
+            Refusal: the exception was resolved before.
+        """
         mine = OrderException.objects.filter(pk=exception.pk)
         if not mine.resolve(now=timezone.now(), by=caller(request).name, note=answers["note"]):
             raise Refusal("It was resolved before")

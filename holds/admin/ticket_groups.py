@@ -130,7 +130,11 @@ class TicketGroupAdmin(ExportPage, SplitPage, GroupActions, SavedInTimeAdmin):
         return super().get_form(request, obj, change, **kwargs, form=form)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Return the initial data, which are those of the copied group for a copy."""
+        """Return the initial data, which are those of the copied group for a copy.
+
+        Raises:
+            Http404: the user's broker has no group with the id to copy.
+        """
         given = super().get_changeform_initial_data(request)
         number = given.pop("copy", "")
         if not number:

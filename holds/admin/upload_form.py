@@ -76,6 +76,11 @@ class UploadForm(forms.Form):
             del self.fields["broker"]
 
     def clean_file(self) -> UploadedFile:
+        """Return the file.
+
+        Raises:
+            ValidationError: the file is larger than MOST_BYTES.
+        """
         file: UploadedFile = self.cleaned_data["file"]
         if (file.size or 0) > MOST_BYTES:
             raise forms.ValidationError(

@@ -34,6 +34,9 @@ class SavedInTimeAdmin(EditableAdmin):
         """Show the form, or save it in a transaction with a time limit.
 
         If a lock cannot be had in time, the form is shown again as it was filled in.
+
+        Raises:
+            OperationalError: the database cannot be used for another reason.
         """
 
         def view() -> HttpResponse:
