@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from inventory import limits, seat_text
 from inventory.book import BookError, RefusedRow, Row
 from inventory.book.cells import LONGEST_CELL
-from inventory.book.records import MOST_COLUMNS
-from inventory.book.tickets import _quoted, quoted, seats
+from inventory.book.csv_records import MOST_COLUMNS
+from inventory.book.ticket_cells import _quoted, quoted, seats
 from inventory.event_match import Listed, match
 from inventory.models import Broker, Event
 from inventory.models.imports import Verdict

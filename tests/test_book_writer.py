@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from inventory.book import Row, write_book
-from inventory.book.dates import PLACEHOLDERS
-from inventory.book.tickets import ends, seat_list
-from inventory.book.tickets import seats as read_seats
+from inventory.book.date_cells import PLACEHOLDERS
+from inventory.book.ticket_cells import ends, seat_list
+from inventory.book.ticket_cells import seats as read_seats
 from inventory.limits import ID_PATTERN
 from tests.support.book_files import TODAY, book_of, good, good_rows
 from tests.test_book_round_trip import row

@@ -10,7 +10,7 @@ from automator.audit import differences
 from automator.management.commands.import_inventory import moment
 from holds import services as holds
 from holds.imports import applying
-from inventory.book.dates import written_as_of
+from inventory.book.date_cells import written_as_of
 from inventory.models import Caller
 from inventory.models.imports import Import, ImportState
 from invoices import services as invoices

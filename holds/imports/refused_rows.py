@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from django.utils.timezone import localdate
 
 from inventory.book import FORMATS, Row, defused
-from inventory.book.dates import written_as_of
+from inventory.book.date_cells import written_as_of
 from inventory.book.formats import AS_OF
 from inventory.book.writer import Cell, shapes
 from inventory.models.imports import Import, ImportRow, Quantities, Verdict

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from inventory.admin.forms import ChangedAsSeen, on_one_line
-from inventory.book.dates import EARLIEST, YEARS_AHEAD
+from inventory.book.date_cells import EARLIEST, YEARS_AHEAD
 from inventory.models import Event, TicketGroup
 
 # The fields by which buyers and later books recognise an event, and those that say when it is.

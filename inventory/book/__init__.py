@@ -6,9 +6,9 @@ database.
 
 from inventory.book.formats import FORMATS
 from inventory.book.formulas import defused
-from inventory.book.lines import BookError
 from inventory.book.reader import Book, open_book
 from inventory.book.rows import Problem, RefusedRow, Row
+from inventory.book.text_lines import BookError
 from inventory.book.writer import WRITTEN, write_book
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from inventory.book.lines import BookError
+from inventory.book.text_lines import BookError
 
 
 def normalised(header: str) -> str:

@@ -7,7 +7,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from inventory.book import dates, tickets
+from inventory.book import date_cells, ticket_cells
 from inventory.book.cells import (
     LONGEST_CELL,
     BadCell,
@@ -19,10 +19,10 @@ from inventory.book.cells import (
     quantity,
     remote_id,
 )
+from inventory.book.csv_records import DELIMITERS, Broken, Records
 from inventory.book.formats import KNOWN, Format, normalised, recognised
-from inventory.book.lines import Lines, Readable
-from inventory.book.records import DELIMITERS, Broken, Records
 from inventory.book.rows import Problem, RefusedRow, Row
+from inventory.book.text_lines import Lines, Readable
 from inventory.limits import NAME_LENGTH, NOTE_LENGTH, PLACE_LENGTH
 
 # How many texts are remembered with what they say, since a book repeats events, sections and seats.
@@ -41,7 +41,7 @@ def facts(form: Format, today: dt.date) -> list[Fact]:
     """Return how all fields of a row are read, in the order of Row."""
     day, start = (
         partial(read, today=today, may_be_empty=form.date_may_be_empty)
-        for read in (dates.event_date, dates.event_time)
+        for read in (date_cells.event_date, date_cells.event_time)
     )
     title, place = partial(name, longest=NAME_LENGTH), partial(name, longest=PLACE_LENGTH)
     note = partial(notes, longest=NOTE_LENGTH)
@@ -55,22 +55,24 @@ def facts(form: Format, today: dt.date) -> list[Fact]:
         Fact(("quantity",), ("quantity",), often(quantity)),
         Fact(("section",), ("section",), often(place)),
         Fact(("row",), ("row",), often(place)),
-        Fact(("seats",), ("seats", "seat_from", "seat_thru", "quantity"), often(tickets.seats)),
+        Fact(
+            ("seats",), ("seats", "seat_from", "seat_thru", "quantity"), often(ticket_cells.seats)
+        ),
         Fact(
             ("split_rule", "split_quantities"),
             ("split_type", "split_value"),
-            often(tickets.split),
+            often(ticket_cells.split),
         ),
         Fact(("price",), ("price",), price),
         Fact(("cost",), ("cost",), money),
         Fact(("face_value",), ("face_value",), money),
-        Fact(("stock_type",), ("stock_type",), often(tickets.stock_type)),
-        Fact(("in_hand_on",), ("in_hand", "in_hand_date"), often(dates.in_hand_on)),
+        Fact(("stock_type",), ("stock_type",), often(ticket_cells.stock_type)),
+        Fact(("in_hand_on",), ("in_hand", "in_hand_date"), often(date_cells.in_hand_on)),
         Fact(("public_notes",), ("public_notes",), note),
         Fact(("internal_notes",), ("internal_notes",), note),
         # A listed group is for sale unless the file says otherwise.
         Fact(("on_sale",), ("on_sale",), often(partial(flag, blank=True))),
-        Fact(("as_of",), ("as_of",), often(dates.as_of)),
+        Fact(("as_of",), ("as_of",), often(date_cells.as_of)),
     ]
 
 

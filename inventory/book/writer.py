@@ -8,10 +8,10 @@ from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 
-from inventory.book.dates import written_as_of
+from inventory.book.date_cells import written_as_of
 from inventory.book.formulas import defused
 from inventory.book.rows import Row
-from inventory.book.tickets import ends, seat_list
+from inventory.book.ticket_cells import ends, seat_list
 from inventory.split_rules import SplitRule
 
 # How many rows a chunk has, and how many lists of seats are remembered with their cells.

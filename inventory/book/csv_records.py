@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from inventory.book.formats import KNOWN, normalised
-from inventory.book.lines import LONGEST, BookError, Lines, open_quote
+from inventory.book.text_lines import LONGEST, BookError, Lines, open_quote
 
 # The most columns of a header row: each of them is compared with each name that a format knows.
 MOST_COLUMNS = 1000
