@@ -1,13 +1,12 @@
 """Which seats a hold gets, and which quantities a split rule lets go: through the call itself."""
 
-import time
-
 import pytest
 
 from inventory.models import TicketGroup
 from tests.support.factories import TicketGroupFactory
 from tests.support.fixtures import Unchanged
 from tests.support.marketplace import Api
+from tests.support.work import steps
 
 pytestmark = pytest.mark.django_db
 
@@ -179,7 +178,9 @@ def test_no_more_than_100_allowed_quantities_are_listed(
     assert answer.get("allowed_quantities_cut") is cut
 
 
-def test_largest_group_of_many_sizes_is_answered_at_once(api: Api, unchanged: Unchanged) -> None:
+def test_largest_group_of_many_sizes_is_answered_in_few_steps(
+    api: Api, unchanged: Unchanged
+) -> None:
     group = TicketGroupFactory(
         broker=api.broker,
         seats=[],
@@ -188,12 +189,13 @@ def test_largest_group_of_many_sizes_is_answered_at_once(api: Api, unchanged: Un
         split_quantities=[*range(3, 100_003, 100)],
     )
     api.hold(group, 3, "g-0")
-    begun = time.process_time()
-    with unchanged():
-        assert api.hold(group, 1, "g-1").json()["allowed_quantities_cut"]
-    assert api.hold(group, 103, "g-1").status_code == 201
 
-    assert time.process_time() - begun < 1  # it took longer than a call may
+    def work() -> None:
+        with unchanged():
+            assert api.hold(group, 1, "g-1").json()["allowed_quantities_cut"]
+        assert api.hold(group, 103, "g-1").status_code == 201
+
+    assert steps(work) < 60_000  # twice as many as it takes; a step for each ticket would be more
 
 
 def test_group_of_one_sells_its_one(api: Api) -> None:
