@@ -87,7 +87,7 @@ def retry_once_if_outraced(call: Callable[P, T]) -> Callable[P, T]:
 _LOOK = """
     SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
         CASE WHEN ticketgroup.seats <> '{{}}' THEN
-            (SELECT range_agg(positions) FROM (
+            (SELECT array_agg(ARRAY[lower(positions), upper(positions)] ORDER BY positions) FROM (
                 SELECT positions FROM holds_hold
                 WHERE group_id = ticketgroup.id AND state = 'held'
                 UNION ALL SELECT positions FROM holds_hold
@@ -187,7 +187,7 @@ def _situation(rows: Rows) -> Situation:
         past=past_at is not None and past_at <= now,
         hold_lifetime=hold_lifetime,
         currency=currency,
-        claimed=[range(part.lower, part.upper) for part in claimed or ()],
+        claimed=[range(start, stop) for start, stop in claimed or ()],
         excepted=excepted,
         sold_by_staff=sold_by_staff,
     )

@@ -4,7 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from psycopg.errors import Diagnostic
 from psycopg.pq import TransactionStatus
 
@@ -79,8 +87,7 @@ def send(*statements: Bound) -> list[Rows]:
     Raises:
         DatabaseError: a statement failed. Those after it have not been executed.
     """
-    database: Any = connection
-    rows: list[Rows] = database.trip(statements)
+    rows: list[Rows] = _database().trip(statements)
     return rows
 
 
@@ -94,11 +101,12 @@ def write(statement: Bound) -> None:
         DatabaseError: the statement failed. In a transaction, the statement with which it is sent
             raises the error.
     """
-    if not connection.in_atomic_block:
-        send(statement)
+    database = _database()
+    if not database.in_atomic_block:
+        database.trip([statement])
     else:
-        connection.ensure_connection()
-        connection.connection.queued.append(statement)
+        database.ensure_connection()
+        database.connection.queued.append(statement)
 
 
 def read(statement: Bound) -> Rows:
@@ -110,11 +118,12 @@ def read(statement: Bound) -> Rows:
     Raises:
         DatabaseError: the statement failed twice, or not because of the connection.
     """
-    if connection.in_atomic_block:  # of a test
+    database = _database()
+    if database.in_atomic_block:  # of a test
         return send(statement)[0]
-    session = connection.connection
+    session = database.connection
     if session is not None:
-        connection.health_check_done = True  # type: ignore[attr-defined]
+        database.health_check_done = True
         try:
             with deadlines.within(HEALTH_CHECK_SECONDS):
                 return send(LIMITS(), statement)[1]
@@ -122,7 +131,7 @@ def read(statement: Bound) -> Rows:
             if not session.closed and not isinstance(error.__cause__, StatementsLost):
                 raise
             if session.closed:
-                connection.close()
+                database.close()
     return send(LIMITS(), statement)[1]
 
 
@@ -141,6 +150,7 @@ def short_transaction(lock: Bound, *then: Bound) -> Iterator[list[Rows]]:
             transaction failed for another reason and was rolled back. Nothing has changed.
         InterfaceError: the connection is closed. Nothing has changed.
     """
+    database = _database()
     session: Any = None
     unreplicated: list[str] = []
 
@@ -150,14 +160,14 @@ def short_transaction(lock: Bound, *then: Bound) -> Iterator[list[Rows]]:
 
     try:
         with transaction.atomic(durable=True):
-            session = connection.connection
+            session = database.connection
             session.add_notice_handler(heed)
             try:
-                yield _begun(session, lock, *then)
-                _commit(session)
+                yield _begun(database, lock, *then)
+                _commit(database)
             except Exception:
                 if session.closed:
-                    connection.close()  # so that Django does not connect again to roll back
+                    database.close()  # so that Django does not connect again to roll back
                 raise
     finally:
         if session is not None:
@@ -166,14 +176,20 @@ def short_transaction(lock: Bound, *then: Bound) -> Iterator[list[Rows]]:
         raise OutcomeUnknown(unreplicated[0])
 
 
-def _begun(session: Any, *statements: Bound) -> list[Rows]:
+def _database() -> Any:
+    # Each access to an attribute of django.db.connection looks the connection up again.
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def _begun(database: Any, *statements: Bound) -> list[Rows]:
     """Begin the transaction, set its limits and execute its first statements in one trip."""
+    session = database.connection
     # A test may have a transaction of its own around this one.
     idle = session.info.transaction_status == TransactionStatus.IDLE
     first = [BEGIN()] if idle else []
     for last_try in (False, False, True):
         try:
-            rows = send(*first, LIMITS(), *statements, AFTERWARDS())
+            rows: list[Rows] = database.trip([*first, LIMITS(), *statements, AFTERWARDS()])
         except OperationalError as error:
             if last_try or not idle or not isinstance(error.__cause__, StatementsLost):
                 raise
@@ -183,7 +199,7 @@ def _begun(session: Any, *statements: Bound) -> list[Rows]:
     return rows[len(first) + 1 : -1]
 
 
-def _commit(session: Any) -> None:
+def _commit(database: Any) -> None:
     """Send what is queued and COMMIT in one trip.
 
     Raises:
@@ -192,12 +208,13 @@ def _commit(session: Any) -> None:
     """
     if deadlines.left() == 0:  # COMMIT is not sent, so nothing has changed
         raise OperationalError("There was no time left to commit.")
-    if connection.savepoint_ids or connection.get_rollback():  # of a test
+    if database.savepoint_ids or database.get_rollback():  # of a test
         return
+    last = [] if database.connection.queued else [WAIT_FOR_STANDBY()]
     try:
-        send(*([] if session.queued else [WAIT_FOR_STANDBY()]), COMMIT())
+        database.trip([*last, COMMIT()])
     except DatabaseError as error:
-        if _rolled_back(error, session):
+        if _rolled_back(error, database.connection):
             raise
         raise OutcomeUnknown(str(error)) from error
 
