@@ -19,6 +19,7 @@ from holds.models import STAFF_PREFIX, Hold, State
 from inventory.database.trips import Rows, Statement, insert
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
 from inventory.transactions import send, write
+from inventory.violations import violates
 
 _COLUMNS = [field.attname for field in Hold._meta.concrete_fields]
 
@@ -73,7 +74,7 @@ def retry_once_if_outraced(call: Callable[P, T]) -> Callable[P, T]:
         except ClaimMoved:
             pass
         except IntegrityError as error:
-            if "hold_global_id_unique" not in str(error):
+            if not violates(error, "hold_global_id_unique"):
                 raise
         return call(*args, **kwargs)
 

@@ -15,6 +15,7 @@ from inventory import limits, stock_changes
 from inventory.errors import Refusal
 from inventory.models import Broker, Caller, TicketGroup
 from inventory.prices import PriceChange
+from inventory.violations import violates
 
 
 def create_broker(*, name: str, **policies: object) -> Broker:
@@ -109,7 +110,7 @@ def split(
             new.seats, new.quantity = leaving, going
             stock_changes.put_in(new, caller=caller)
     except IntegrityError as error:
-        if "ticketgroup_remote_id_unique" not in str(error):
+        if not violates(error, "ticketgroup_remote_id_unique"):
             raise
         raise Refusal(_in_use(remote_id)) from error
     return new

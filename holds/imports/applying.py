@@ -16,6 +16,7 @@ from holds.imports.staging import Progress
 from inventory.event_match import Listed, announce, could_be, new, says_more
 from inventory.models import Caller, Event
 from inventory.models.imports import Import, ImportRow, ImportState
+from inventory.violations import violates
 
 # Seconds between two tries, and the number of tries, while calls keep all remaining groups locked
 # or while a newer book is being checked.
@@ -88,7 +89,7 @@ def _begin(job: Import) -> None:
     try:
         _open(job)
     except IntegrityError as error:
-        if "event_unique" not in str(error):
+        if not violates(error, "event_unique"):
             raise
         _open(job)  # the same event was added meanwhile, and is found now
     job.refresh_from_db()
