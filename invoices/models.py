@@ -100,7 +100,10 @@ class Invoice(models.Model):
         Broker, on_delete=models.PROTECT, related_name="invoices", db_index=False
     )
     order_id = models.CharField(max_length=limits.ID_LENGTH)
-    hold = models.OneToOneField(Hold, on_delete=models.PROTECT, related_name="invoice")
+    # The database's unique constraint has the broker in it too; see the migration.
+    hold = models.OneToOneField(
+        Hold, on_delete=models.PROTECT, related_name="invoice", db_constraint=False
+    )
     buyer = models.CharField(max_length=100)
     quantity = models.IntegerField()
     unit_price = models.DecimalField(max_digits=9, decimal_places=2)
@@ -129,7 +132,17 @@ class Invoice(models.Model):
 class Void(models.Model):
     """The record that staff undid a sale. The invoice itself stays as it was."""
 
-    invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="void")
+    # It is the invoice's broker, because the foreign key of the invoice contains it.
+    broker = models.ForeignKey(
+        Broker,
+        on_delete=models.PROTECT,
+        related_name="voids",
+        db_index=False,
+        db_constraint=False,
+    )
+    invoice = models.OneToOneField(
+        Invoice, on_delete=models.PROTECT, related_name="void", db_constraint=False
+    )
     reason = models.CharField(max_length=limits.NOTE_LENGTH)
     back_to_stock = models.BooleanField(
         default=True,

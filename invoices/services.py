@@ -195,6 +195,7 @@ def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Call
                 caller=caller,
             )
         return Void.objects.create(
+            broker_id=broker_id,
             invoice=sale,
             reason=reason,
             back_to_stock=back_to_stock,

@@ -11,7 +11,7 @@ from django.db.models import BaseConstraint
 
 from holds.models import Hold, State
 from inventory.models import Broker
-from tests.support.factories import TicketGroupFactory
+from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory
 from tests.support.fixtures import FACTS, BringTo, Unchanged
 from tests.support.marketplace import Api
 
@@ -50,6 +50,20 @@ def an_import(**changes: object) -> str:
     )
 
 
+def a_refused_row(**changes: object) -> str:
+    """A statement that inserts a refused row of an import with these changes."""
+    named = ("remote_id", "event_name", "venue", "section", "row", "split_rule")
+    texts = dict.fromkeys(named, "")
+    names = ("cells", "problems", "seats", "split_quantities")
+    lists: dict[str, list[str]] = {name: [] for name in names}
+    facts = {"id": 0, "verdict": "refused", "line": 1, "quantity": 0, "growth": 0}
+    row = {**texts, **lists, **facts, **changes}
+    return (
+        "INSERT INTO inventory_importrow"
+        f" SELECT (jsonb_populate_record(NULL::inventory_importrow, '{json.dumps(row)}')).*"
+    )
+
+
 # What is refused, by the name of what refuses it. The rows are those of the fixture.
 REFUSED = {
     "apikey_key_id_unique": copy("automator_apikey"),
@@ -79,6 +93,7 @@ REFUSED = {
     "import_applied_within_checked": an_import(applied=1),
     "import_state_known": an_import(state="astray"),
     "inventory_ledgerentry_append_only": "UPDATE inventory_ledgerentry SET tickets = 1",
+    "invoice_hold_unique": copy("invoices_invoice"),
     "invoice_total_adds_up": copy("invoices_invoice", total="1.00"),
     "invoices_invoice_append_only": "UPDATE invoices_invoice SET late = true",
     "invoices_void_append_only": "UPDATE invoices_void SET reason = ''",
@@ -107,7 +122,32 @@ REFUSED = {
     "ticketgroup_split_rule_known": "UPDATE inventory_ticketgroup SET split_rule = 'some'",
     "ticketgroup_stride_known": "UPDATE inventory_ticketgroup SET stride = 3",
     "ticketgroup_stock_type_known": "UPDATE inventory_ticketgroup SET stock_type = 'PIGEON'",
+    "void_invoice_unique": copy("invoices_void"),
 }
+
+# The id of another broker, and of its event and its ticket group.
+OTHER = 999
+# Rows that refer to a row of another broker, by the name of the foreign key that refuses them.
+OF_ANOTHER_BROKER = {
+    "hold_event_of_same_broker": copy_of_hold(event_id=OTHER),
+    "hold_group_of_same_broker": copy_of_hold(group_id=OTHER),
+    "importrow_job_of_same_broker": f"""
+        {an_import(broker_id=OTHER)}; {a_refused_row(job_id=0, broker_id=0)}""",
+    "invoice_hold_of_same_broker": copy("invoices_invoice", broker_id=OTHER),
+    "ledgerentry_group_of_same_broker": copy("inventory_ledgerentry", group_id=OTHER, number=99),
+    "orderexception_hold_of_same_broker": copy("holds_orderexception", broker_id=OTHER),
+    "ticketgroup_event_of_same_broker": f"""
+        UPDATE inventory_ticketgroup SET event_id = {OTHER} WHERE id <> {OTHER}""",
+    "void_invoice_of_same_broker": copy("invoices_void", broker_id=OTHER),
+}
+
+
+@pytest.fixture
+def other_broker(db: None) -> Broker:
+    """A broker with an event and a ticket group, older than the rows of the books."""
+    broker: Broker = BrokerFactory(id=OTHER)
+    TicketGroupFactory(id=OTHER, broker=broker, event=EventFactory(id=OTHER, broker=broker))
+    return broker
 
 
 @pytest.fixture
@@ -138,12 +178,22 @@ def test_refused_by_name_with_a_message(rows: None, name: str) -> None:
     assert said.message_primary
 
 
+@pytest.mark.parametrize("name", OF_ANOTHER_BROKER)
+def test_row_that_refers_to_another_broker_s_row_is_refused(
+    other_broker: Broker, rows: None, unchanged: Unchanged, name: str
+) -> None:
+    with unchanged():
+        said = refusal(f"{OF_ANOTHER_BROKER[name]}; SET CONSTRAINTS ALL IMMEDIATE")
+
+    assert said.constraint_name == name
+
+
 def test_every_name_is_hit() -> None:
     with connection.cursor() as cursor:
         cursor.execute(r"""
             SELECT conname FROM pg_constraint
-            WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'x')
-                AND conname !~ '_(uniq|key|check)$' -- the names that Django makes up
+            WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'u', 'x')
+                AND conname !~ '_(uniq|key|check)$|_fk_' -- the names that Django makes up
             UNION SELECT indexrelid::regclass::text FROM pg_index -- constraints with a condition
             JOIN pg_class ON pg_class.oid = indrelid
                 AND relnamespace = 'public'::regnamespace
@@ -156,7 +206,7 @@ def test_every_name_is_hit() -> None:
         in_database = {name for (name,) in cursor.fetchall()}
 
     assert in_database >= {constraint.name for constraint in CONSTRAINTS}
-    assert in_database == set(REFUSED)
+    assert in_database == {*REFUSED, *OF_ANOTHER_BROKER}
 
 
 def test_every_constraint_has_a_sentence_for_people() -> None:

@@ -4,6 +4,7 @@ import random
 import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import accumulate, chain, combinations, islice, pairwise
 
 import pytest
@@ -183,7 +184,7 @@ def test_steps_of_a_search_grow_with_the_number_of_holds_and_seats(
     most = 150 * (len(stock.held) + sum(map(len, stock.rows)))
     conditions = Conditions(rule, frozenset(range(2, TICKETS, 100)))
     for quantity in (1, 2, total // 2, total - 1, total, total + 1):
-        assert steps(lambda quantity=quantity: to_free(stock, quantity, conditions)) < most
+        assert steps(partial(to_free, stock, quantity, conditions)) < most
     listed: list[int] = []
     assert steps(lambda: listed.extend(islice(allowed(stock, total, conditions), 101))) < most
     assert len(listed) <= 101

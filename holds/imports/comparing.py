@@ -75,9 +75,9 @@ def compare(job: Import) -> None:
         cursor.execute(_WHOLE_TABLES)
         cursor.execute(
             f"""
-            INSERT INTO inventory_importrow (job_id, verdict, group_id, event_id, event_name,
-                venue, date, time, cells, problems, growth, {_FACTS})
-            SELECT %s, CASE WHEN g.id IS NULL THEN 'new' ELSE 'changed' END, g.id, m.event_id,
+            INSERT INTO inventory_importrow (broker_id, job_id, verdict, group_id, event_id,
+                event_name, venue, date, time, cells, problems, growth, {_FACTS})
+            SELECT %s, %s, CASE WHEN g.id IS NULL THEN 'new' ELSE 'changed' END, g.id, m.event_id,
                 m.event_name, m.venue, m.date, m.time, '{{}}', '{{}}',
                 greatest(i.quantity - g.quantity, 0), {facts}
             FROM incoming i JOIN meant m USING (listing)
@@ -87,7 +87,7 @@ def compare(job: Import) -> None:
                 OR g.seats <> i.seats::varchar[] AND NOT {same_seats})
             ORDER BY i.line
             """,  # noqa: S608  column names only
-            (job.id, job.broker_id),
+            (job.broker_id, job.id, job.broker_id),
         )
 
 
@@ -97,11 +97,11 @@ def keep_refused(job: Import) -> None:
         cursor.execute(
             f"""
             INSERT INTO inventory_importrow
-                (job_id, verdict, event_name, venue, cells, problems, {_FACTS})
-            SELECT %s, 'refused', '', '', cells, problems, {_FACTS} FROM incoming
+                (broker_id, job_id, verdict, event_name, venue, cells, problems, {_FACTS})
+            SELECT %s, %s, 'refused', '', '', cells, problems, {_FACTS} FROM incoming
             WHERE problems IS NOT NULL ORDER BY line
             """,  # noqa: S608  column names only
-            (job.id,),
+            (job.broker_id, job.id),
         )
 
 
@@ -131,10 +131,10 @@ def find_vanished(job: Import) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            INSERT INTO inventory_importrow (job_id, verdict, group_id, line, remote_id, cells,
-                problems, event_name, venue, seats, quantity, section, row, split_rule,
+            INSERT INTO inventory_importrow (broker_id, job_id, verdict, group_id, line, remote_id,
+                cells, problems, event_name, venue, seats, quantity, section, row, split_rule,
                 split_quantities, price)
-            SELECT %s, 'vanished', g.id, 0, g.remote_id, '{{}}', '{{}}', '', '', '{{}}', 0,
+            SELECT %s, %s, 'vanished', g.id, 0, g.remote_id, '{{}}', '{{}}', '', '', '{{}}', 0,
                 g.section, g.row, '', '{{}}', g.price
             FROM inventory_ticketgroup g
             WHERE g.id IN ({sql})
@@ -145,7 +145,7 @@ def find_vanished(job: Import) -> None:
                     WHERE i.remote_id = '' AND btrim(part, %s) = g.remote_id)
             ORDER BY g.id
             """,  # noqa: S608  no outside text in it
-            (job.id, *parameters, " \"'"),
+            (job.broker_id, job.id, *parameters, " \"'"),
         )
 
 

@@ -141,12 +141,12 @@ def _change_locked(
                     entries = g.entries + ({restocked})::integer
                 FROM batch b JOIN inventory_ticketgroup was ON was.id = b.group_id
                 WHERE g.id = b.group_id
-                RETURNING g.id, g.entries, g.seats, g.quantity, g.held, g.sold,
+                RETURNING g.id, g.broker_id, g.entries, g.seats, g.quantity, g.held, g.sold,
                     g.quantity - was.quantity AS more, g.entries > was.entries AS restocked),
             written AS (
                 {INSERT_ENTRIES}
-                SELECT id, entries, 'stocked', more, seats, '', quantity, held, sold, %s, %s,
-                    clock_timestamp()
+                SELECT broker_id, id, entries, 'stocked', more, seats, '', quantity, held, sold,
+                    %s, %s, clock_timestamp()
                 FROM changed WHERE restocked)
             SELECT count(*) FROM batch
             """,  # noqa: S608  column names only

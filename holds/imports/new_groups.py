@@ -62,10 +62,10 @@ def _create(job: Import, after: int, last: int, count: int, caller: Caller) -> N
                     true, 0, 0, 1
                 FROM batch ORDER BY id
                 ON CONFLICT (broker_id, remote_id) DO NOTHING
-                RETURNING id, quantity, seats),
+                RETURNING id, broker_id, quantity, seats),
             written AS (
                 {INSERT_ENTRIES}
-                SELECT id, 1, 'stocked', quantity, seats, '', quantity, 0, 0, %s, %s,
+                SELECT broker_id, id, 1, 'stocked', quantity, seats, '', quantity, 0, 0, %s, %s,
                     clock_timestamp()
                 FROM made)
             SELECT count(*) FROM made

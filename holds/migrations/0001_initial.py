@@ -60,12 +60,12 @@ BEGIN
     -- A claim that is changed again later in the transaction is checked by a later call.
     IF EXISTS (
         SELECT FROM inventory_ticketgroup g
-        WHERE g.id = NEW.group_id
+        WHERE g.id = NEW.group_id AND g.broker_id = NEW.broker_id
             AND CASE WHEN NEW.positions IS NULL THEN g.seats <> '{}'
                 ELSE NEW.seats <> g.seats[lower(NEW.positions) + 1 : upper(NEW.positions)] END
     ) AND EXISTS (
         SELECT FROM holds_hold h
-        WHERE h.id = NEW.id AND h.state IN ('held', 'invoiced') AND h.seats = NEW.seats
+        WHERE h.id = NEW.id AND h.broker_id = NEW.broker_id AND h.state IN ('held', 'invoiced') AND h.seats = NEW.seats
             AND h.positions IS NOT DISTINCT FROM NEW.positions
     ) THEN
         RAISE EXCEPTION 'a live claim would have other seats than it was given'
@@ -88,8 +88,9 @@ CREATE FUNCTION holds_ticketgroup_seats() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (
-        SELECT FROM holds_hold h JOIN inventory_ticketgroup g ON g.id = h.group_id
-        WHERE h.group_id = NEW.id AND h.state IN ('held', 'invoiced')
+        SELECT FROM holds_hold h
+        JOIN inventory_ticketgroup g ON g.id = h.group_id AND g.broker_id = h.broker_id
+        WHERE h.group_id = NEW.id AND h.broker_id = NEW.broker_id AND h.state IN ('held', 'invoiced')
             AND CASE WHEN h.positions IS NULL THEN g.seats <> '{}'
                 ELSE h.seats <> g.seats[lower(h.positions) + 1 : upper(h.positions)] END
     ) THEN
@@ -103,6 +104,25 @@ CREATE CONSTRAINT TRIGGER holds_hold_seats_listed AFTER UPDATE OF seats ON inven
 DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 WHEN (OLD.seats <> NEW.seats AND NEW.held + NEW.sold > 0)
 EXECUTE FUNCTION holds_ticketgroup_seats();
+"""
+
+# Every key contains the broker. inventory's migration says why.
+PRIMARY_KEYS_WITH_BROKER = """
+ALTER TABLE holds_hold DROP CONSTRAINT holds_hold_pkey,
+    ADD CONSTRAINT holds_hold_pkey PRIMARY KEY (id, broker_id);
+ALTER TABLE holds_orderexception DROP CONSTRAINT holds_orderexception_pkey,
+    ADD CONSTRAINT holds_orderexception_pkey PRIMARY KEY (id, broker_id);
+"""
+FOREIGN_KEYS_WITH_BROKER = """
+ALTER TABLE holds_hold ADD CONSTRAINT hold_group_of_same_broker
+    FOREIGN KEY (group_id, broker_id) REFERENCES inventory_ticketgroup (id, broker_id)
+    DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE holds_hold ADD CONSTRAINT hold_event_of_same_broker
+    FOREIGN KEY (event_id, broker_id) REFERENCES inventory_event (id, broker_id)
+    DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE holds_orderexception ADD CONSTRAINT orderexception_hold_of_same_broker
+    FOREIGN KEY (hold_id, broker_id) REFERENCES holds_hold (id, broker_id)
+    DEFERRABLE INITIALLY DEFERRED;
 """
 
 
@@ -177,6 +197,7 @@ class Migration(migrations.Migration):
                 (
                     "event",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
@@ -187,6 +208,7 @@ class Migration(migrations.Migration):
                 (
                     "group",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
@@ -268,6 +290,7 @@ class Migration(migrations.Migration):
                 (
                     "hold",
                     models.ForeignKey(
+                        db_constraint=False,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="exceptions",
@@ -312,7 +335,7 @@ class Migration(migrations.Migration):
             model_name="hold",
             constraint=django.contrib.postgres.constraints.ExclusionConstraint(
                 condition=models.Q(("state__in", ("held", "invoiced"))),
-                expressions=[("group", "="), ("positions", "&&")],
+                expressions=[("broker", "="), ("group", "="), ("positions", "&&")],
                 name="hold_seats_claimed_once",
                 violation_error_message="A seat can have only one live hold or sale.",
             ),
@@ -444,7 +467,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="orderexception",
             constraint=models.UniqueConstraint(
-                fields=("public_id",),
+                fields=("public_id", "broker"),
                 name="orderexception_public_id_unique",
                 violation_error_message="An exception with that exception id exists already.",
             ),
@@ -511,4 +534,6 @@ class Migration(migrations.Migration):
             DROP FUNCTION holds_ticketgroup_seats();
             """,
         ),
+        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
+        migrations.RunSQL(FOREIGN_KEYS_WITH_BROKER, migrations.RunSQL.noop),
     ]

@@ -74,10 +74,20 @@ class Hold(models.Model):
     )
     global_id = models.CharField(max_length=limits.ID_LENGTH)
     group = models.ForeignKey(
-        TicketGroup, on_delete=models.PROTECT, null=True, related_name="holds", db_index=False
+        TicketGroup,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="holds",
+        db_index=False,
+        db_constraint=False,
     )
     event = models.ForeignKey(
-        Event, on_delete=models.PROTECT, null=True, related_name="holds", db_index=False
+        Event,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="holds",
+        db_index=False,
+        db_constraint=False,
     )
     remote_id = models.CharField(max_length=limits.ID_LENGTH, null=True)  # noqa: DJ001  a tombstone has none
     quantity = models.IntegerField()
@@ -125,6 +135,7 @@ class Hold(models.Model):
             ExclusionConstraint(
                 name="hold_seats_claimed_once",
                 expressions=[
+                    ("broker", RangeOperators.EQUAL),
                     ("group", RangeOperators.EQUAL),
                     ("positions", RangeOperators.OVERLAPS),
                 ],

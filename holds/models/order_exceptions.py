@@ -104,7 +104,11 @@ class OrderException(models.Model):
     order_id = models.CharField(max_length=limits.ID_LENGTH)
     reason = models.CharField(max_length=20, choices=Reason.choices)
     hold = models.ForeignKey(
-        "holds.Hold", on_delete=models.PROTECT, null=True, related_name="exceptions"
+        "holds.Hold",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="exceptions",
+        db_constraint=False,
     )
     amount = models.DecimalField("money at risk", max_digits=14, decimal_places=2, null=True)
     currency = models.CharField(max_length=3, blank=True)
@@ -123,7 +127,7 @@ class OrderException(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["public_id"],
+                fields=["public_id", "broker"],
                 name="orderexception_public_id_unique",
                 violation_error_message="An exception with that exception id exists already.",
             ),

@@ -13,13 +13,12 @@ from inventory.models import LedgerEntry
 class LedgerEntryAdmin(OwnRowsAdmin):
     """Shows the ledger. Nobody can add, change or delete an entry."""
 
-    broker_lookup = "group__broker"
     list_display = (
         *("at", "remote_id", "effect", "tickets", "seat_labels", "global_id"),
         *("free_after", "held", "sold", "asked_by", "request_id"),
     )
     list_filter = ("effect",)
-    list_select_related = ("group__broker",)
+    list_select_related = ("group", "broker")
     search_fields = ("global_id", "group__remote_id", "request_id")
     search_help_text = "Global id, remote id or request id"
     fields = (

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.features import DatabaseFeatures
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 
 from inventory import deadlines
@@ -104,6 +105,16 @@ class SchemaEditor(DatabaseSchemaEditor):
         return self
 
 
+class Features(DatabaseFeatures):
+    """Lets Django group rows by all of their columns, and not by `id` alone.
+
+    The primary keys of brokers' tables contain the broker too. PostgreSQL therefore refuses to
+    select other columns of rows that are grouped by `id`.
+    """
+
+    allows_group_by_selected_pks = False
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Django's PostgreSQL wrapper with the connection and the schema editor of this module.
 
@@ -113,6 +124,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})
     SchemaEditorClass = SchemaEditor
+    features_class = Features
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return the parameters for psycopg, without the project's own option."""

@@ -12,12 +12,14 @@ from django.db import migrations, models
 import inventory.models.events
 
 # Triggers with this function make a table append-only: its rows cannot be changed, deleted or
-# truncated. The migrations of other apps use the function too.
+# truncated. The migrations of other apps use the function too. On a partition, the constraint is
+# named after the partitioned table.
 APPEND_ONLY = """
 CREATE FUNCTION automator_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP
-        USING ERRCODE = 'restrict_violation', CONSTRAINT = TG_TABLE_NAME || '_append_only';
+        USING ERRCODE = 'restrict_violation',
+            CONSTRAINT = coalesce(pg_partition_root(TG_RELID), TG_RELID)::regclass || '_append_only';
 END $$;
 """
 LEDGER_APPEND_ONLY = """
@@ -66,6 +68,28 @@ FOR EACH ROW EXECUTE FUNCTION inventory_ticketgroup_lists();
 # The fill factor leaves room in each page for new versions of rows, because every call changes the
 # counters.
 TICKET_GROUP_STORAGE = "ALTER TABLE inventory_ticketgroup SET (fillfactor = 70)"
+# Every key of a broker's table contains the broker. PostgreSQL then refuses a row that refers to a
+# row of another broker, and the tables can be partitioned or distributed by broker. The id comes
+# first, so that rows are found by their id alone. Django's models keep `id` as their primary key.
+PRIMARY_KEYS_WITH_BROKER = """
+ALTER TABLE inventory_event DROP CONSTRAINT inventory_event_pkey,
+    ADD CONSTRAINT inventory_event_pkey PRIMARY KEY (id, broker_id);
+ALTER TABLE inventory_ticketgroup DROP CONSTRAINT inventory_ticketgroup_pkey,
+    ADD CONSTRAINT inventory_ticketgroup_pkey PRIMARY KEY (id, broker_id);
+ALTER TABLE inventory_ledgerentry DROP CONSTRAINT inventory_ledgerentry_pkey,
+    ADD CONSTRAINT inventory_ledgerentry_pkey PRIMARY KEY (id, broker_id);
+ALTER TABLE inventory_import DROP CONSTRAINT inventory_import_pkey,
+    ADD CONSTRAINT inventory_import_pkey PRIMARY KEY (id, broker_id);
+"""
+# The foreign keys between brokers' tables, which Django's fields leave to this SQL.
+FOREIGN_KEYS_WITH_BROKER = """
+ALTER TABLE inventory_ticketgroup ADD CONSTRAINT ticketgroup_event_of_same_broker
+    FOREIGN KEY (event_id, broker_id) REFERENCES inventory_event (id, broker_id)
+    DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE inventory_ledgerentry ADD CONSTRAINT ledgerentry_group_of_same_broker
+    FOREIGN KEY (group_id, broker_id) REFERENCES inventory_ticketgroup (id, broker_id)
+    DEFERRABLE INITIALLY DEFERRED;
+"""
 # Rows that are still to be applied are only staged and need no write-ahead log: if a crash empties
 # them, the file is imported again. Refused rows are kept for staff, with a foreign key to the import.
 IMPORT_ROWS = """
@@ -74,11 +98,11 @@ ALTER TABLE inventory_importrow_columns
     RENAME CONSTRAINT inventory_importrow_pkey TO inventory_importrow_columns_pkey;
 CREATE TABLE inventory_importrow (
     LIKE inventory_importrow_columns INCLUDING DEFAULTS INCLUDING IDENTITY,
-    CONSTRAINT inventory_importrow_pkey PRIMARY KEY (job_id, verdict, id)
+    CONSTRAINT inventory_importrow_pkey PRIMARY KEY (job_id, verdict, id, broker_id)
 ) PARTITION BY LIST (verdict);
 CREATE TABLE inventory_importrow_refused PARTITION OF inventory_importrow (
-    CONSTRAINT inventory_importrow_job_id_fk FOREIGN KEY (job_id)
-        REFERENCES inventory_import DEFERRABLE INITIALLY DEFERRED
+    CONSTRAINT importrow_job_of_same_broker FOREIGN KEY (job_id, broker_id)
+        REFERENCES inventory_import (id, broker_id) DEFERRABLE INITIALLY DEFERRED
 ) FOR VALUES IN ('refused');
 CREATE UNLOGGED TABLE inventory_importrow_pending PARTITION OF inventory_importrow
     FOR VALUES IN ('new', 'changed', 'vanished');
@@ -389,6 +413,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "broker",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="inventory.broker",
+                    ),
+                ),
+                (
                     "job",
                     models.ForeignKey(
                         db_constraint=False,
@@ -577,6 +611,7 @@ class Migration(migrations.Migration):
                 (
                     "event",
                     models.ForeignKey(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="ticket_groups",
                         to="inventory.event",
@@ -631,8 +666,19 @@ class Migration(migrations.Migration):
                 ("request_id", models.CharField(blank=True, max_length=128)),
                 ("at", models.DateTimeField()),
                 (
+                    "broker",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger",
+                        to="inventory.broker",
+                    ),
+                ),
+                (
                     "group",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="ledger",
@@ -831,7 +877,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="ledgerentry",
             constraint=models.UniqueConstraint(
-                fields=("group", "number"),
+                fields=("group", "number", "broker"),
                 name="ledgerentry_number_unique",
                 violation_error_message="The ticket group has a ledger entry of that number.",
             ),
@@ -899,5 +945,7 @@ class Migration(migrations.Migration):
             """,
         ),
         migrations.RunSQL(TICKET_GROUP_STORAGE, migrations.RunSQL.noop),
+        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
+        migrations.RunSQL(FOREIGN_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.RunSQL(IMPORT_ROWS, migrations.RunSQL.noop),
     ]

@@ -131,6 +131,14 @@ class ImportRow(models.Model):
     like any other data. The others are unlogged, so a crash of PostgreSQL empties them.
     """
 
+    # The broker of the import, because every key of a broker's table contains the broker.
+    broker = models.ForeignKey(
+        "inventory.Broker",
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     # Only the partition of refused rows has the foreign key. For the other rows, which do not last,
     # checking it would cost more than it is worth.
     job = models.ForeignKey(
@@ -173,7 +181,7 @@ class ImportRow(models.Model):
     objects = ImportRowQuerySet.as_manager()
 
     class Meta:
-        ordering: ClassVar = ["id"]  # the index is on job, verdict and id
+        ordering: ClassVar = ["id"]  # the index is on job, verdict, id and broker
 
     def __str__(self) -> str:
         return f"{self.job}, line {self.line}"

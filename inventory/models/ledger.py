@@ -52,8 +52,8 @@ CHANGES = {
 
 # What every statement that writes to the ledger begins with. A SELECT with these columns follows.
 INSERT_ENTRIES = (
-    "INSERT INTO inventory_ledgerentry (group_id, number, effect, tickets, seats, global_id,"
-    " quantity, held, sold, asked_by, request_id, at)"
+    "INSERT INTO inventory_ledgerentry (broker_id, group_id, number, effect, tickets, seats,"
+    " global_id, quantity, held, sold, asked_by, request_id, at)"
 )
 
 
@@ -64,10 +64,10 @@ RECORD = Statement(
     WITH changed AS (
         UPDATE inventory_ticketgroup
         SET held = held + %(held)s, sold = sold + %(sold)s, entries = entries + 1
-        WHERE id = %(group_id)s RETURNING id, entries, quantity, held, sold)
+        WHERE id = %(group_id)s RETURNING id, broker_id, entries, quantity, held, sold)
     {INSERT_ENTRIES}
-    SELECT id, entries, %(effect)s, %(tickets)s::integer, %(seats)s::text[], %(global_id)s,
-        quantity, held, sold, %(asked_by)s, %(request_id)s, %(at)s::timestamptz
+    SELECT broker_id, id, entries, %(effect)s, %(tickets)s::integer, %(seats)s::text[],
+        %(global_id)s, quantity, held, sold, %(asked_by)s, %(request_id)s, %(at)s::timestamptz
     FROM changed
     """,  # noqa: S608  no outside text in it
 )
@@ -117,8 +117,21 @@ class LedgerManager(models.Manager["LedgerEntry"]):
 class LedgerEntry(models.Model):
     """One effect on one ticket group, with the group's counters after it."""
 
+    # It is the group's broker, because the foreign key of the group contains it. A foreign key to
+    # the table of brokers as well would make each entry dearer and forbid nothing more.
+    broker = models.ForeignKey(
+        "inventory.Broker",
+        on_delete=models.PROTECT,
+        related_name="ledger",
+        db_index=False,
+        db_constraint=False,
+    )
     group = models.ForeignKey(
-        "inventory.TicketGroup", on_delete=models.PROTECT, related_name="ledger", db_index=False
+        "inventory.TicketGroup",
+        on_delete=models.PROTECT,
+        related_name="ledger",
+        db_index=False,
+        db_constraint=False,
     )
     number = models.IntegerField()
     effect = models.CharField(max_length=16, choices=Effect.choices)
@@ -139,7 +152,7 @@ class LedgerEntry(models.Model):
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["group", "number"],
+                fields=["group", "number", "broker"],
                 name="ledgerentry_number_unique",
                 violation_error_message="The ticket group has a ledger entry of that number.",
             ),

@@ -73,7 +73,10 @@ class TicketGroup(models.Model):
         help_text="The broker's own id of the group. The marketplace uses it in its calls.",
     )
     event = models.ForeignKey(
-        "inventory.Event", on_delete=models.PROTECT, related_name="ticket_groups"
+        "inventory.Event",
+        on_delete=models.PROTECT,
+        related_name="ticket_groups",
+        db_constraint=False,
     )
     section = models.CharField(max_length=limits.PLACE_LENGTH)
     row = models.CharField(max_length=limits.PLACE_LENGTH)

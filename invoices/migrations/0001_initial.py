@@ -17,6 +17,28 @@ DROP TRIGGER {table}_not_truncated ON {table};
 DROP TRIGGER {table}_append_only ON {table};
 """
 
+# Every key contains the broker. inventory's migration says why. The id of the hold or invoice comes
+# first in a unique constraint too, which replaces the one on that column alone that Django makes for
+# a one-to-one field. A migration that alters such a field must name the constraint here.
+KEYS_WITH_BROKER = """
+ALTER TABLE invoices_invoice
+    DROP CONSTRAINT invoices_invoice_pkey,
+    ADD CONSTRAINT invoices_invoice_pkey PRIMARY KEY (id, broker_id),
+    DROP CONSTRAINT invoices_invoice_hold_id_key,
+    ADD CONSTRAINT invoice_hold_unique UNIQUE (hold_id, broker_id),
+    ADD CONSTRAINT invoice_hold_of_same_broker
+        FOREIGN KEY (hold_id, broker_id) REFERENCES holds_hold (id, broker_id)
+        DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE invoices_void
+    DROP CONSTRAINT invoices_void_pkey,
+    ADD CONSTRAINT invoices_void_pkey PRIMARY KEY (id, broker_id),
+    DROP CONSTRAINT invoices_void_invoice_id_key,
+    ADD CONSTRAINT void_invoice_unique UNIQUE (invoice_id, broker_id),
+    ADD CONSTRAINT void_invoice_of_same_broker
+        FOREIGN KEY (invoice_id, broker_id) REFERENCES invoices_invoice (id, broker_id)
+        DEFERRABLE INITIALLY DEFERRED;
+"""
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -56,6 +78,7 @@ class Migration(migrations.Migration):
                 (
                     "hold",
                     models.OneToOneField(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="invoice",
                         to="holds.hold",
@@ -86,8 +109,19 @@ class Migration(migrations.Migration):
                 ("voided_by", models.CharField(max_length=200)),
                 ("voided_at", models.DateTimeField()),
                 (
+                    "broker",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="voids",
+                        to="inventory.broker",
+                    ),
+                ),
+                (
                     "invoice",
                     models.OneToOneField(
+                        db_constraint=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="void",
                         to="invoices.invoice",
@@ -122,4 +156,5 @@ class Migration(migrations.Migration):
             migrations.RunSQL(APPEND_ONLY.format(table=table), REVERSE.format(table=table))
             for table in ("invoices_invoice", "invoices_void")
         ),
+        migrations.RunSQL(KEYS_WITH_BROKER, migrations.RunSQL.noop),
     ]

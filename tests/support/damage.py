@@ -5,7 +5,7 @@ UNPROTECTED = """
 SET CONSTRAINTS ALL IMMEDIATE;
 DO $$ DECLARE named record; BEGIN
     FOR named IN SELECT conrelid::regclass AS relation, conname FROM pg_constraint
-        WHERE contype IN ('c', 'x', 'u')
+        WHERE contype IN ('c', 'f', 'u', 'x')
             AND conrelid::regclass::text ~ '^(inventory|holds|invoices)_'
     LOOP
         EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', named.relation, named.conname);
@@ -95,10 +95,10 @@ DAMAGE = {
     ),
     "a number twice in the ledger": (
         f"""
-        INSERT INTO inventory_ledgerentry (group_id, number, effect, tickets, seats, global_id,
-            quantity, held, sold, asked_by, request_id, at)
-        SELECT group_id, number, effect, 0, seats, global_id,
-            quantity, held, sold, asked_by, request_id, at
+        INSERT INTO inventory_ledgerentry (broker_id, group_id, number, effect, tickets, seats,
+            global_id, quantity, held, sold, asked_by, request_id, at)
+        SELECT broker_id, group_id, number, effect, 0, seats,
+            global_id, quantity, held, sold, asked_by, request_id, at
         FROM inventory_ledgerentry WHERE number = 1 AND {ENTRY}
         """,
         {"numbering", "entries"},
@@ -201,6 +201,14 @@ DAMAGE = {
     ),
     "the broker of a hold": (
         "UPDATE holds_hold SET broker_id = 999 WHERE global_id = 'held'",
+        {"brokers"},
+    ),
+    "the broker of a ledger entry": (
+        "UPDATE inventory_ledgerentry SET broker_id = 999 WHERE global_id = 'held'",
+        {"brokers"},
+    ),
+    "the broker of a void": (
+        "UPDATE invoices_void SET broker_id = 999",
         {"brokers"},
     ),
     "the broker of an invoice": (

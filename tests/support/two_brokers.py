@@ -51,6 +51,5 @@ def theirs(model: Any) -> Any:
 def owner(row: Any) -> Broker:
     if isinstance(row, Broker):
         return row
-    owned = row.group if isinstance(row, LedgerEntry) else row
-    broker: Broker = owned.broker
+    broker: Broker = row.broker
     return broker

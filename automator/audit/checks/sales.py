@@ -69,8 +69,15 @@ def brokers() -> str:
             SELECT 'Hold', h.name, h.broker_id, 'ticket group', g.broker_id
             FROM hold h JOIN inventory_ticketgroup g ON g.id = h.group_id
             UNION ALL
+            SELECT 'Ledger entry', format('%%s of %%s', e.number, g.name), e.broker_id,
+                'ticket group', g.broker_id
+            FROM inventory_ledgerentry e JOIN ticketgroup g ON g.id = e.group_id
+            UNION ALL
             SELECT 'Invoice', i.order_id, i.broker_id, 'hold', h.broker_id
             FROM invoices_invoice i JOIN holds_hold h ON h.id = i.hold_id
+            UNION ALL
+            SELECT 'Void of', i.order_id, v.broker_id, 'invoice', i.broker_id
+            FROM invoices_void v JOIN invoices_invoice i ON i.id = v.invoice_id
             UNION ALL
             SELECT 'Exception', x.global_id, x.broker_id, 'hold', h.broker_id
             FROM holds_orderexception x JOIN holds_hold h ON h.id = x.hold_id

@@ -1,0 +1,98 @@
+"""Every key of a broker's table contains the broker, and rows are still found by their id alone."""
+
+import pytest
+from django.db import connection, models
+
+from inventory.models import TicketGroup
+
+pytestmark = pytest.mark.django_db
+
+DJANGO = "Django's own, with nothing of a broker in it"
+# The tables that are not a broker's, and why. Every other table has `broker_id` in all its keys.
+NOT_A_BROKERS = {
+    "inventory_broker": "the brokers themselves",
+    "automator_apikey": "the broker of a call is found by the id of its key",
+    "automator_user": "the broker of a user is found by the name under which the user logs in",
+    "automator_user_groups": DJANGO,
+    "automator_user_user_permissions": DJANGO,
+    "automator_loginattempt": "an attempt is recorded before it is known who the user is",
+    "auth_group": DJANGO,
+    "auth_group_permissions": DJANGO,
+    "auth_permission": DJANGO,
+    "django_admin_log": DJANGO,
+    "django_content_type": DJANGO,
+    "django_migrations": DJANGO,
+    "django_session": DJANGO,
+}
+TABLES = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+"""
+# A foreign key must also compare the broker of one table with that of the other.
+KEYS_WITHOUT_BROKER = """
+    WITH broker AS (SELECT attrelid, attnum FROM pg_attribute WHERE attname = 'broker_id')
+    SELECT conrelid::regclass || ': ' || conname FROM pg_constraint
+    LEFT JOIN broker own ON own.attrelid = conrelid
+    LEFT JOIN broker other ON other.attrelid = confrelid
+    WHERE conrelid::regclass::text = ANY (%(tables)s) AND contype IN ('p', 'u', 'f', 'x')
+        AND (array_position(conkey, own.attnum) IS NULL OR contype = 'f'
+            AND confrelid <> 'inventory_broker'::regclass AND array_position(confkey, other.attnum)
+                IS DISTINCT FROM array_position(conkey, own.attnum))
+    UNION SELECT indrelid::regclass || ': ' || indexrelid::regclass FROM pg_index
+    LEFT JOIN broker own ON own.attrelid = indrelid
+    WHERE indrelid::regclass::text = ANY (%(tables)s) AND indisunique
+        AND array_position(indkey::smallint[], own.attnum) IS NULL
+"""
+
+
+def column(statement: str, **parameters: list[str]) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters or None)
+        return sorted(value for (value,) in cursor.fetchall())
+
+
+def brokers_tables() -> list[str]:
+    tables = set(column(TABLES))
+    assert tables >= set(NOT_A_BROKERS)
+    return sorted(tables - set(NOT_A_BROKERS))
+
+
+def test_every_key_of_a_broker_s_table_contains_the_broker() -> None:
+    assert column(KEYS_WITHOUT_BROKER, tables=brokers_tables()) == []
+
+
+def test_a_key_without_the_broker_would_be_found() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("""
+            CREATE TABLE seatmap (id bigint PRIMARY KEY);
+            CREATE UNIQUE INDEX event_of_everybody ON inventory_event (name) WHERE name <> '';
+            ALTER TABLE invoices_void ADD CONSTRAINT void_broker_mixed_up
+                FOREIGN KEY (broker_id, invoice_id) REFERENCES invoices_invoice (id, broker_id)
+        """)
+
+    assert column(KEYS_WITHOUT_BROKER, tables=brokers_tables()) == [
+        "inventory_event: event_of_everybody",
+        "invoices_void: void_broker_mixed_up",
+        "seatmap: seatmap_pkey",
+    ]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        *("inventory_event", "inventory_ticketgroup", "inventory_ledgerentry", "inventory_import"),
+        *("holds_hold", "holds_orderexception", "invoices_invoice", "invoices_void"),
+    ],
+)
+def test_rows_are_found_by_their_id_alone(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+    plan = column(f"EXPLAIN (COSTS OFF) SELECT * FROM {table} WHERE id = 1")
+
+    assert plan == ["  Index Cond: (id = 1)", f"Index Scan using {table}_pkey on {table}"]
+
+
+def test_rows_can_be_grouped_by_what_django_takes_for_the_primary_key(group: TicketGroup) -> None:
+    counted = TicketGroup.objects.annotate(entries_there=models.Count("ledger"))
+
+    assert [(one.pk, one.entries_there) for one in counted] == [(group.pk, 1)]
