@@ -86,7 +86,7 @@ def test_a_key_without_the_broker_would_be_found() -> None:
 )
 def test_rows_are_found_by_their_id_alone(table: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
     plan = column(f"EXPLAIN (COSTS OFF) SELECT * FROM {table} WHERE id = 1")
 
     assert plan == ["  Index Cond: (id = 1)", f"Index Scan using {table}_pkey on {table}"]

@@ -171,18 +171,10 @@ class TicketGroup(models.Model):
                 violation_error_message=f"A remote id is {limits.ID_MEANING}.",
             ),
             models.CheckConstraint(
-                name="ticketgroup_held_not_negative",
-                condition=Q(held__gte=0),
-                violation_error_message="The number of held tickets cannot be negative.",
-            ),
-            models.CheckConstraint(
-                name="ticketgroup_sold_not_negative",
-                condition=Q(sold__gte=0),
-                violation_error_message="The number of sold tickets cannot be negative.",
-            ),
-            models.CheckConstraint(
                 name="ticketgroup_claims_within_quantity",
-                condition=Q(quantity__gte=models.F("held") + models.F("sold")),
+                condition=Q(
+                    held__gte=0, sold__gte=0, quantity__gte=models.F("held") + models.F("sold")
+                ),
                 violation_error_message="More tickets would be held and sold than the group has.",
             ),
             models.CheckConstraint(

@@ -30,9 +30,9 @@ T = TypeVar("T")
 # What stands between a race that is lost and a ticket that is sold twice, once the lock is off.
 WALLS: dict[type[models.Model], tuple[str, ...]] = {
     Hold: ("hold_seats_claimed_once", "hold_global_id_unique"),
-    TicketGroup: ("ticketgroup_claims_within_quantity", "ticketgroup_held_not_negative"),
-    LedgerEntry: ("ledgerentry_counters_add_up",),
+    TicketGroup: ("ticketgroup_claims_within_quantity",),
 }
+TRIGGERED = ("holds_hold", "inventory_ledgerentry")
 
 
 def database_url() -> str:
@@ -183,12 +183,14 @@ def walls_down(broker: Broker) -> Iterator[None]:
         for model, names in WALLS.items():
             for name in names:
                 cursor.execute(f"ALTER TABLE {model._meta.db_table} DROP CONSTRAINT {name}")
-        cursor.execute("ALTER TABLE holds_hold DISABLE TRIGGER USER")
+        for table in TRIGGERED:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     yield
     everything = connection.ops.sql_flush(no_style(), ["inventory_broker"], allow_cascade=True)
     connection.ops.execute_sql_flush(everything)
     with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE holds_hold ENABLE TRIGGER USER")
+        for table in TRIGGERED:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
     with connection.schema_editor() as editor:
         for model, names in WALLS.items():
             for constraint in model._meta.constraints:
