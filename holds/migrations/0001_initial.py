@@ -351,6 +351,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
             },
         ),
+        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.AddIndex(
             model_name="hold",
             index=models.Index(fields=["group", "state", "expires_at"], name="hold_of_group"),
@@ -582,6 +583,5 @@ class Migration(migrations.Migration):
             DROP FUNCTION holds_ticketgroup_seats();
             """,
         ),
-        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.RunSQL(FOREIGN_KEYS_WITH_BROKER, migrations.RunSQL.noop),
     ]

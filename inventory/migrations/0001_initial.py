@@ -754,6 +754,7 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
             },
         ),
+        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.AddConstraint(
             model_name="event",
             constraint=models.UniqueConstraint(
@@ -1008,7 +1009,6 @@ class Migration(migrations.Migration):
             """,
         ),
         migrations.RunSQL(TICKET_GROUP_STORAGE, migrations.RunSQL.noop),
-        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.RunSQL(FOREIGN_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.RunSQL(IMPORT_ROWS, migrations.RunSQL.noop),
     ]
