@@ -2,10 +2,11 @@
 
 import contextlib
 import re
-import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from datetime import time as hour
+from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
@@ -24,9 +25,9 @@ from inventory.models.imports import Verdict
 from tests.support.book_files import ROWS, book_of, row_of, text_of
 from tests.support.factories import BrokerFactory, EventFactory, TicketGroupFactory
 from tests.support.importing import Book, line
+from tests.support.patterns import searches_of
+from tests.support.work import steps
 
-# What took quadratic time took from 20 seconds to hours at these sizes.
-SECONDS = 3.0
 HOSTILE = {
     "quotes": '"',
     "one quote more": '"""',
@@ -55,44 +56,43 @@ HOSTILE = {
     "wide letters": "\U0001f39f",
 }
 
-
 LISTS = st.lists(st.text('"a, ', min_size=1, max_size=3), max_size=4).map(quoted)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How much of the processor something takes."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+ENDS = ("", "x", '"', "é!")  # what does not fit: a search may go far back before it gives up
 
 
-def filled(unit: str, length: int, header: str, end: str = "") -> bytes:
-    cell = (unit * (length // len(unit) + 1))[: length - len(end)] + end
-    return text_of(row_of("sync", **{header: cell}))
+def rows_of(unit: str, length: int) -> bytes:
+    """A file that has such a cell in each column and with each end, one a row."""
+    rows = []
+    for number, (header, end) in enumerate(product(ROWS["sync"], ENDS)):
+        cell = (unit * (length // len(unit) + 1))[: length - len(end)] + end
+        rows.append(row_of("sync", **{"inventory_id": f"r-{number}", header: cell}))
+    return text_of(*rows)
 
 
-@pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
-def test_no_cell_takes_long_whatever_is_in_it(unit: str) -> None:
-    def read(length: int) -> float:
-        # What does not fit comes last: a search may go far back before it gives up.
-        ends = ("", "x", '"', "é!")
-        files = [filled(unit, length, header, end) for header in ROWS["sync"] for end in ends]
-        return seconds(lambda: [list(book_of(content)) for content in files])
-
-    half, whole = read(LONGEST_CELL // 2), read(LONGEST_CELL)
-    assert whole < SECONDS
-    assert whole < 3 * half + SECONDS / 10
+def line_of(unit: str, length: int) -> bytes:
+    """A file that has such a line after its header row."""
+    header = text_of(row_of("sync")).splitlines()[0]
+    return header + b"\n" + (unit * length)[:length].encode() + b"\n"
 
 
 @pytest.mark.parametrize("unit", HOSTILE.values(), ids=HOSTILE)
-def test_no_line_takes_long_whatever_is_in_it(unit: str) -> None:
-    content = filled("a", 1, "seats").splitlines()[0] + b"\n" + (unit * 99_999)[:99_999].encode()
-
-    def read() -> None:
+@pytest.mark.parametrize("content", [rows_of, line_of])
+def test_work_grows_no_faster_than_the_text_whatever_is_in_it(
+    content: Callable[[str, int], bytes], unit: str
+) -> None:
+    def read(length: int) -> None:
         with contextlib.suppress(BookError):
-            list(book_of(content + b"\n"))
+            list(book_of(content(unit, length)))
 
-    assert seconds(read) < SECONDS
+    with searches_of("inventory.") as searches:
+        for length in (20, 60, 180):  # some cells are looked at only if they are short
+            read(length)
+    for search in searches:
+        assert search.steps() <= 10 * len(search.text) + 50
+    half, whole = (steps(partial(read, length)) for length in (1000, 2000))
+    assert whole < 2.5 * half
 
 
 @given(st.text('"a1, ', max_size=40) | LISTS)
@@ -143,29 +143,32 @@ def test_longest_list_of_seats_has_room_in_a_cell() -> None:
 
 
 def test_header_of_too_many_columns_is_refused_at_once() -> None:
-    header = ",".join([*ROWS["sync"], *["x"] * 100_000])
+    header = ",".join([*ROWS["sync"], *["x"] * 20_000])
 
     def read() -> None:
         with pytest.raises(BookError, match="and at most 1,000 are read"):
             book_of(header.encode() + b"\n")
 
-    assert seconds(read) < SECONDS
+    assert steps(read) < 100 * 20_000
     most = [*ROWS["sync"], *(f"x{number}" for number in range(MOST_COLUMNS - len(ROWS["sync"])))]
-    assert len(book_of(",".join(most).encode() + b"\n").headers) == MOST_COLUMNS
+    content = ",".join(most).encode() + b"\n"
+    assert steps(partial(book_of, content)) < 500 * MOST_COLUMNS
+    assert len(book_of(content).headers) == MOST_COLUMNS
 
 
 def test_seat_that_is_listed_twice_is_found_in_one_pass() -> None:
     labels = [str(number) for number in range(1, 999)] + ["998"]
     cell = ",".join(labels)
-    good, twice = row_of("sync", seats=cell, quantity="999"), 50
+    content = text_of(row_of("sync", seats=cell, quantity="999"))
 
     def read() -> None:
-        rows = list(book_of(text_of(*[{**good, "inventory_id": f"{n}"} for n in range(twice)])))
-        assert len(rows) == twice
+        (row,) = book_of(content)
+        assert isinstance(row, RefusedRow)
+        assert [problem.message for problem in row.problems] == ["lists seat 998 twice"]
+        with pytest.raises(ValueError, match="seat 998 is listed twice"):
+            seat_text.read(cell)
 
-    assert seconds(read) < SECONDS
-    with pytest.raises(ValueError, match="seat 998 is listed twice"):
-        seat_text.read(cell)
+    assert steps(read) < 250_000  # a search for each label would look at 998,001
 
 
 WHENS = st.lists(
@@ -238,12 +241,12 @@ def searched(book: list[Listed], events: list[Event]) -> dict[Listed, Facts]:
 def test_show_at_thousands_of_times_is_matched_in_one_pass(broker: Broker) -> None:
     EventFactory(broker=broker, name="a", venue="b", date=None)
     EventFactory(broker=broker, name="a", venue="b", date=date(2027, 5, 1))
-    days = [date(2027, 5, 1) + timedelta(number) for number in range(100)]
+    days = [date(2027, 5, 1) + timedelta(number) for number in range(40)]
     book = [
         Listed("a", "b", day, hour(h, m)) for day in days for h in range(4, 10) for m in range(10)
     ]
     book += [Listed("a", "b", day, None) for day in days] + [Listed("a", "b", None, None)]
-    assert seconds(lambda: match(book, broker)) < SECONDS
+    assert steps(lambda: match(book, broker)) < 500 * len(book)
 
 
 @pytest.mark.django_db
