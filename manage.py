@@ -13,7 +13,16 @@ from contextlib import AbstractContextManager
 
 # All other commands may use the database. `demo` starts its own server.
 WITHOUT_DATABASE = {
-    *("help", "version", "demo", "check", "collectstatic", "compilemessages", "diffsettings"),
+    *(
+        "help",
+        "version",
+        "bench",
+        "demo",
+        "check",
+        "collectstatic",
+        "compilemessages",
+        "diffsettings",
+    ),
     *("findstatic", "makemessages", "spectacular", "startapp", "startproject"),
 }
 # Reads only the list of applied migrations, so it may make the demo's database.

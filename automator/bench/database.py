@@ -1,0 +1,80 @@
+"""The PostgreSQL of the bench: a server of its own with durable settings, and its counters."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import sql
+
+from automator.postgres import cluster
+from automator.postgres.server import PORT, Server
+
+# Durable as in production: every commit waits for the disk. The other values are those of a small
+# server, so that checkpoints do not come in the middle of every turn.
+SETTINGS = {
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "512MB",
+    "max_wal_size": "8GB",
+    "checkpoint_timeout": "15min",
+    "max_connections": "300",
+}
+
+
+class Database:
+    """The running server."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.folder = server.socket_folder
+
+    def url(self, name: str, *, folder: Path | None = None) -> str:
+        """Return the URL of a database; `folder` is that of another socket than the server's."""
+        query = {"host": folder or self.folder, "port": PORT, "user": cluster.USER}
+        return f"postgresql:///{name}?{urlencode(query, quote_via=quote)}"
+
+    def connect(self, name: str = cluster.USER) -> "psycopg.Connection[Any]":
+        """Return a new connection, which commits each statement."""
+        return psycopg.connect(self.url(name), autocommit=True)
+
+    def create(self, name: str, *, template: str = "template1") -> None:
+        """Make a database as a copy of another one, to which nobody may be connected."""
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        with self.connect() as connection:
+            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+    def version(self) -> str:
+        """Return the version of PostgreSQL."""
+        with self.connect() as connection:
+            return str(connection.info.parameter_status("server_version"))
+
+    def wal(self) -> int:
+        """Return how many bytes of WAL have been written since the server was made."""
+        with self.connect() as connection:
+            row = connection.execute(
+                "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator[Database]:
+    """Run a new server with durable settings.
+
+    Args:
+        folder: where its data folder is made.
+
+    Raises:
+        PostgresError: it does not start.
+    """
+    data = folder / "postgres"
+    account = cluster.account_for(data)
+    cluster.make(data, account, durable=False)  # nothing is in it yet that a crash could lose
+    with (data / "postgresql.conf").open("a") as file:
+        file.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+    with Server(data, durable=True) as server:
+        yield Database(server)

@@ -1,0 +1,250 @@
+"""The contestants as running services: how each is started, watched and ended."""
+
+import contextlib
+import hashlib
+import http.client
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from automator.postgres.processes import child
+
+BASE = Path(__file__).resolve().parent.parent.parent
+WORKERS, THREADS = 2, 8
+FIRST_PORT, LAST_PORT = 18_100, 18_999  # below those that the kernel takes for clients
+SECONDS_TO_START, SECONDS_TO_STOP = 60, 10
+# What the caller's environment must not decide for the contestants.
+NOT_PASSED_ON = ("DATABASE_URL", "DEMO", "DEBUG", "DJANGO_SETTINGS_MODULE", "MAKEFLAGS")
+OTHERS = "automator.bench.contestants"
+
+
+class ContestantFailed(Exception):
+    """A contestant could not be started, or a command of the project failed."""
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A way to write the service.
+
+    Args:
+        name: the word for it on the command line.
+        title: the name for people.
+        command: the program with its arguments; `{port}` and the like are filled in.
+        database: the name of its database.
+        narrow: whether it uses the narrow tables, and not the project's.
+        needs: modules that must be installed.
+        checkout: the folder to run it in.
+    """
+
+    name: str
+    title: str
+    command: tuple[str, ...]
+    database: str
+    narrow: bool = True
+    needs: tuple[str, ...] = ()
+    checkout: Path = BASE
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def missing(self) -> str:
+        """Return the name of a module that it needs and that is not installed, or an empty text."""
+        return next((name for name in self.needs if not importlib.util.find_spec(name)), "")
+
+
+GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "{workers}")
+GUNICORN += ("--threads", "{threads}", "--keep-alive", "75", "--bind", "127.0.0.1:{port}")
+PROJECT = ("-m", "gunicorn", "-c", "python:automator.gunicorn", "automator.wsgi")
+GRANIAN = ("-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}")
+GRANIAN += ("--workers", "{workers}", "--blocking-threads", "{threads}", "--no-ws")
+UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}")
+UVICORN += ("--no-access-log", "--log-level", "warning")
+
+
+def contestants(project: Path, baseline: Path | None) -> dict[str, Contestant]:
+    """Return all contestants by name, in the order of their turns.
+
+    Args:
+        project: the checkout that is measured.
+        baseline: another checkout of the project to compare it with.
+    """
+
+    def of_project(name: str, title: str, checkout: Path, *command: str) -> Contestant:
+        return Contestant(name, title, command, name, narrow=False, checkout=checkout)
+
+    found = [of_project("project", "the project, as served", project, *PROJECT)]
+    if baseline:
+        title = "the project's other checkout"
+        found.append(of_project("baseline", title, baseline, *PROJECT))
+    found += [
+        Contestant(
+            "granian",
+            "the project under granian",
+            (*GRANIAN, "automator.wsgi:application"),
+            "granian",
+            narrow=False,
+            needs=("granian",),
+            checkout=project,
+        ),
+        Contestant(
+            "bare",
+            "bare WSGI, one stored function a call",
+            (*GUNICORN, f"{OTHERS}.bare:application"),
+            "bare",
+        ),
+        Contestant(
+            "fastapi",
+            "FastAPI, SQLAlchemy's ORM",
+            (*UVICORN, f"{OTHERS}.with_sqlalchemy:app"),
+            "fastapi",
+            needs=("fastapi", "sqlalchemy", "uvicorn"),
+        ),
+    ]
+    return {contestant.name: contestant for contestant in found}
+
+
+class Key:
+    """The API key of all calls. The project makes its own."""
+
+    def __init__(self) -> None:
+        self.text = secrets.token_hex(16)
+        self.hash = hashlib.sha256(self.text.encode()).hexdigest()
+
+
+class Service:
+    """A contestant that runs. Use it as a context manager."""
+
+    def __init__(
+        self,
+        contestant: Contestant,
+        *,
+        database_url: str,
+        log: Path,
+        workers: int = WORKERS,
+        threads: int = THREADS,
+    ) -> None:
+        self.contestant = contestant
+        self.port = free_port()
+        self._log = log
+        self._environment = environment(
+            DATABASE_URL=database_url,
+            PORT=str(self.port),
+            WEB_CONCURRENCY=str(workers),
+            WEB_THREADS=str(threads),
+            **contestant.environment,
+        )
+        numbers = {"port": self.port, "workers": workers, "threads": threads}
+        self._command = [part.format(**numbers) for part in contestant.command]
+
+    @property
+    def url(self) -> str:
+        """The address of the service."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """The id of its first process, of which all others are descendants."""
+        return self._process.pid
+
+    def __enter__(self) -> "Service":
+        """Start it, and return when it answers.
+
+        Raises:
+            ContestantFailed: it ends, or does not answer in time.
+        """
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._command],
+                cwd=self.contestant.checkout,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=child(signal.SIGTERM),  # noqa: PLW1509 -- there are no threads yet
+            )
+        deadline = time.monotonic() + SECONDS_TO_START
+        while not answers(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.__exit__()
+                raise ContestantFailed(
+                    f"{self.contestant.name} does not start: {self.last_words()}"
+                )
+            time.sleep(0.1)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End all its processes."""
+        self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(SECONDS_TO_STOP)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def last_words(self) -> str:
+        """Return the end of its log."""
+        return self._log.read_text(errors="replace").strip()[-500:]
+
+
+def environment(**special: str) -> dict[str, str]:
+    """Return the environment of a contestant or of a command of the project: production's."""
+    outside = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
+    return {
+        **outside,
+        "DEMO": "0",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "PROXY_HOPS": "1",
+        **special,
+    }
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on.
+
+    Raises:
+        ContestantFailed: there is none.
+    """
+    for port in range(FIRST_PORT + os.getpid() % 400, LAST_PORT):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise ContestantFailed("All ports are taken.")
+
+
+def answers(port: int) -> bool:
+    """Whether a service answers requests, whatever it says."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/healthz", headers={"X-Forwarded-Proto": "https"})
+        connection.getresponse().read()
+        return True
+    return False
+
+
+def manage(checkout: Path, database_url: str, *arguments: str) -> str:
+    """Run a command of the project, and return what it prints.
+
+    Raises:
+        ContestantFailed: the command fails.
+    """
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        check=False,
+        cwd=checkout,
+        env=environment(DATABASE_URL=database_url),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        preexec_fn=child(signal.SIGTERM),  # noqa: PLW1509 -- there are no threads yet
+    )
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip()[-500:]
+        raise ContestantFailed(f"manage.py {arguments[0]} failed: {words}")
+    return done.stdout.strip()
