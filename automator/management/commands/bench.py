@@ -60,7 +60,8 @@ class Command(BaseCommand):
                 for ready in arena.ready.values():
                     measuring.take_turn(arena, ready, load, round_=0, seconds=2)
                 for round_ in range(1, options["rounds"] + 1):
-                    for name, ready in arena.ready.items():
+                    order = list(arena.ready.items())
+                    for name, ready in order if round_ % 2 else order[::-1]:
                         turn = measuring.take_turn(
                             arena, ready, load, round_=round_, seconds=options["seconds"]
                         )
