@@ -1,14 +1,16 @@
 """Everything that a run starts: the server, the filled databases and the running contestants."""
 
 import contextlib
+import hashlib
+import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from automator.bench import database, filling
-from automator.bench.services import Contestant, Key, Service, manage
+from automator.bench import database, filling, probe
+from automator.bench.services import Contestant, ContestantFailed, Service, manage
 
 BROKER = "Bench"
 NARROW = "narrow"  # the database that those of the other contestants are copied from
@@ -17,27 +19,30 @@ SCHEMA = Path(__file__).parent / "contestants" / "narrow.sql"
 
 @dataclass(frozen=True)
 class Ready:
-    """A running contestant, and the API key that it knows."""
+    """A contestant whose database is filled. pgbench has no service."""
 
-    service: Service
+    contestant: Contestant
     key: str
+    service: Service | None
 
 
 class Arena:
     """A temporary folder with all that a run needs. Use it as a context manager.
 
     Args:
-        tickets: how many tickets each contestant has in its ordinary groups.
         say: called with sentences about the progress.
     """
 
-    def __init__(self, *, tickets: int, say: Callable[[str], None]) -> None:
-        self.groups = max(tickets // filling.SEATS, 1)
+    def __init__(self, *, say: Callable[[str], None]) -> None:
         self.say = say
-        self.ready: dict[str, Ready] = {}
+        self.key = secrets.token_hex(16)
+        self.key_hash = hashlib.sha256(self.key.encode()).hexdigest()
+        self.groups = 0
         self._running = contextlib.ExitStack()
+        self._services = contextlib.ExitStack()
         self._prefixes = 0
-        self._key = Key()
+        self._keys: dict[str, str] = {}
+        self._filled: dict[str, int] = {}
 
     def __enter__(self) -> "Arena":
         """Make the folder, and start PostgreSQL.
@@ -50,6 +55,7 @@ class Arena:
             undo.callback(shutil.rmtree, self.folder, ignore_errors=True)
             self.say("Starting PostgreSQL.")
             self.database = undo.enter_context(database.running(self.folder))
+            self._services = undo.enter_context(contextlib.ExitStack())
             self._running = undo.pop_all()
         return self
 
@@ -58,63 +64,130 @@ class Arena:
         self._running.close()
 
     def new_prefix(self) -> str:
-        """Return a beginning for global ids that no turn has used."""
+        """Return a beginning for global ids that nothing has used before."""
         self._prefixes += 1
         return f"t{self._prefixes}"
 
-    def enter(self, contestants: Iterable[Contestant]) -> None:
-        """Fill the databases of contestants, and start them.
+    def url(self, contestant: Contestant) -> str:
+        """Return the URL of a contestant's database."""
+        return self.database.url(contestant.database)
+
+    def fill(self, contestant: Contestant, tickets: int) -> None:
+        """Add groups to the database of a contestant until it has so many tickets.
 
         Raises:
-            ContestantFailed: one does not start.
+            ContestantFailed: a command of the project failed.
         """
-        contestants = list(contestants)
-        if any(each.narrow for each in contestants):
+        self.groups = max(tickets // filling.SEATS, 1)
+        self.say(f"Filling the database of {contestant.title} with {tickets:,} tickets.")
+        if not contestant.narrow:
+            self._fill_project(contestant)
+        else:
             self._fill_narrow()
-        for each in contestants:
-            if each.narrow:
-                self.database.create(each.database, template=NARROW)
-                key = self._key.text
-            else:
-                key = self._fill_project(each)
-            self.say(f"Starting {each.title}.")
-            service = Service(
-                each,
-                database_url=self.database.url(each.database),
-                log=self.folder / f"{each.name}.log",
+            self.database.create(contestant.database, template=NARROW)
+            self._keys[contestant.name] = self.key
+
+    def start(self, contestant: Contestant) -> Ready:
+        """Start a contestant whose database is filled.
+
+        Raises:
+            ContestantFailed: it does not start.
+        """
+        service = None
+        if contestant.command:
+            self.say(f"Starting {contestant.title}.")
+            log = self.folder / f"{contestant.name}.log"
+            service = Service(contestant, database_url=self.url(contestant), log=log)
+            self._services.enter_context(service)
+        return Ready(contestant, self._keys[contestant.name], service)
+
+    def stop(self) -> None:
+        """End all contestants, so that PostgreSQL's counters are complete."""
+        self._services.close()
+
+    def count(self, contestant: Contestant, calls: int) -> list[probe.Cost]:
+        """Count what single calls of a contestant cost. It need not have been started.
+
+        Raises:
+            ContestantFailed: it does not start, or refuses a call.
+        """
+        if not contestant.command:
+            return []
+        self.say(f"Counting statements, round trips and blocks of {contestant.title}.")
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        with self.database.without_autovacuum():
+            return probe.count(
+                contestant,
+                self.database,
+                folder=folder,
+                key=self._keys[contestant.name],
+                prefix=self.new_prefix(),
+                groups=self.groups,
+                calls=calls,
             )
-            self.ready[each.name] = Ready(self._running.enter_context(service), key)
-        with self.database.connect() as connection:
-            connection.execute("CHECKPOINT")
 
     def _fill_narrow(self) -> None:
-        self.say("Filling the narrow tables.")
+        """Make the database that the others are copied from, once."""
+        if NARROW in self._filled:
+            return
         self.database.create(NARROW)
         with self.database.connect(NARROW) as connection:
             connection.execute(SCHEMA.read_bytes())
             filling.fill_narrow(
-                connection, key_hash=self._key.hash, first=1, last=self.groups, progress=self.say
+                connection, key_hash=self.key_hash, groups=self.groups, progress=self.say
             )
             connection.execute("VACUUM ANALYZE")
+        self._filled[NARROW] = self.groups
 
-    def _fill_project(self, contestant: Contestant) -> str:
-        """Fill the project's tables, and return its API key."""
-        self.say(f"Filling the tables of {contestant.title}.")
-        checkout, url = contestant.checkout, self.database.url(contestant.database)
-        self.database.create(contestant.database)
-        manage(checkout, url, "migrate", "--verbosity", "0")
-        manage(checkout, url, "create_broker", BROKER, "--hold-lifetime", "3600")
-        book = self.folder / "book.csv"
-        filling.write_book(book, filling.first_groups())
-        manage(checkout, url, "import_inventory", "--strict", BROKER, str(book))
+    def _fill_project(self, contestant: Contestant) -> None:
+        checkout, url = contestant.checkout, self.url(contestant)
+        if contestant.name not in self._filled:
+            self.database.create(contestant.database)
+            manage(checkout, url, "migrate", "--verbosity", "0")
+            manage(checkout, url, "create_broker", BROKER, "--hold-lifetime", "3600")
+            self._keys[contestant.name] = manage(checkout, url, "create_api_key", BROKER)
+            self.import_book(contestant, filling.first_groups())
+        done = self._filled.get(contestant.name, 0)
+        self.multiply(contestant, filling.TEMPLATE, "g-", done + 1, self.groups)
+        self._filled[contestant.name] = max(done, self.groups)
+
+    def import_book(
+        self, contestant: Contestant, groups: filling.Groups, *, price: str = filling.PRICE
+    ) -> str:
+        """Import a file with the given groups, and return what the command prints.
+
+        Raises:
+            ContestantFailed: a row was refused.
+        """
+        book = self.folder / f"{contestant.name}.csv"
+        filling.write_book(book, groups, price=price)
+        options = ("--strict", BROKER, str(book))
+        return manage(contestant.checkout, self.url(contestant), "import_inventory", *options)
+
+    def multiply(
+        self,
+        contestant: Contestant,
+        template: str,
+        prefix: str,
+        first: int,
+        last: int,
+        overrides: dict[str, str] | None = None,
+    ) -> None:
+        """Copy a ticket group of the project; see `filling.multiply`.
+
+        Raises:
+            ContestantFailed: there is no such group.
+        """
         with self.database.connect(contestant.database) as connection:
-            filling.multiply(
+            if not filling.multiply(
                 connection,
-                template=filling.TEMPLATE,
-                prefix="g-",
-                first=1,
-                last=self.groups,
+                template=template,
+                prefix=prefix,
+                first=first,
+                last=last,
                 progress=self.say,
-            )
+                overrides=overrides or {},
+            ):
+                raise ContestantFailed(f"There is no ticket group {template} to copy.")
             connection.execute("VACUUM ANALYZE")
-        return manage(checkout, url, "create_api_key", BROKER)
+            connection.execute("CHECKPOINT")

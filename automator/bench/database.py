@@ -31,6 +31,12 @@ class Database:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.folder = server.socket_folder
+        # For counters: a new connection for each of them would cost more than a call.
+        self._counters = self.connect()
+
+    def close(self) -> None:
+        """Close the connection for counters."""
+        self._counters.close()
 
     def url(self, name: str, *, folder: Path | None = None) -> str:
         """Return the URL of a database; `folder` is that of another socket than the server's."""
@@ -49,16 +55,41 @@ class Database:
 
     def version(self) -> str:
         """Return the version of PostgreSQL."""
-        with self.connect() as connection:
-            return str(connection.info.parameter_status("server_version"))
+        return str(self._counters.info.parameter_status("server_version"))
 
     def wal(self) -> int:
         """Return how many bytes of WAL have been written since the server was made."""
-        with self.connect() as connection:
-            row = connection.execute(
-                "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
-            ).fetchone()
+        row = self._counters.execute(
+            "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
+        ).fetchone()
         return int(row[0]) if row else 0
+
+    def blocks(self, name: str) -> int:
+        """Return how many blocks of a database were read or found in memory, as reported so far."""
+        row = self._counters.execute(
+            "SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = %s", (name,)
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    @contextlib.contextmanager
+    def without_autovacuum(self) -> Iterator[None]:
+        """Start no autovacuum, whose blocks would be counted as those of calls."""
+        self._counters.execute("ALTER SYSTEM SET autovacuum = off")
+        self._counters.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            self._counters.execute("ALTER SYSTEM RESET autovacuum")
+            self._counters.execute("SELECT pg_reload_conf()")
+
+    def hot_updates(self, name: str) -> dict[str, float]:
+        """Return the share of HOT updates, by table, of the tables with at least 100 updates."""
+        with self.connect(name) as connection:
+            rows = connection.execute(
+                "SELECT relname, n_tup_hot_upd::float / n_tup_upd FROM pg_stat_user_tables"
+                " WHERE n_tup_upd >= 100 ORDER BY n_tup_upd DESC LIMIT 10"
+            ).fetchall()
+        return {name: share for name, share in rows}
 
 
 @contextlib.contextmanager
@@ -77,4 +108,6 @@ def running(folder: Path) -> Iterator[Database]:
     with (data / "postgresql.conf").open("a") as file:
         file.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
     with Server(data, durable=True) as server:
-        yield Database(server)
+        database = Database(server)
+        with contextlib.closing(database):
+            yield database

@@ -14,16 +14,18 @@ import psycopg
 from psycopg import sql
 
 SEATS = 10  # of an ordinary group
-HOT_SEATS = 200
-BIG_GROUPS, BIG_SEATS = 200, 200
+# Every turn has a hot group of its own, since a turn leaves some holds behind.
+HOT_GROUPS, BIG_GROUPS, BIG_SEATS = 100, 400, 200
 CHUNK = 50_000  # groups that one statement adds
 PRICE = "40.00"
 TEMPLATE = "template"
+STALE = "stale-0"  # the group whose overdue hold is copied for the sweep
 COLUMNS = (
     *("inventory_id", "event_name", "venue_name", "event_date", "event_id", "quantity"),
     *("section", "row", "seats", "list_price", "split_type"),
 )
 Progress = Callable[[str], None]
+Groups = Iterable[tuple[str, int]]  # remote ids, and how many seats each group has
 
 
 def labels(seats: int) -> list[str]:
@@ -34,12 +36,13 @@ def labels(seats: int) -> list[str]:
 def first_groups() -> Iterator[tuple[str, int]]:
     """Yield the remote id and the number of seats of each group that is not a copy."""
     yield TEMPLATE, SEATS
-    yield "hot-1", HOT_SEATS
-    for number in range(1, BIG_GROUPS + 1):
-        yield f"big-{number}", BIG_SEATS
+    yield STALE, SEATS
+    for name, groups in (("hot", HOT_GROUPS), ("big", BIG_GROUPS)):
+        for number in range(1, groups + 1):
+            yield f"{name}-{number}", BIG_SEATS
 
 
-def write_book(path: Path, groups: Iterable[tuple[str, int]], *, price: str = PRICE) -> None:
+def write_book(path: Path, groups: Groups, *, price: str = PRICE) -> None:
     """Write a file for `import_inventory`, whose event is next year."""
     year = datetime.now(UTC).year + 1
     with path.open("w", newline="") as file:
@@ -58,10 +61,12 @@ def multiply(
     prefix: str,
     first: int,
     last: int,
-    progress: Progress = lambda _: None,
-    overrides: dict[str, str] | None = None,
-) -> None:
+    progress: Progress,
+    overrides: dict[str, str],
+) -> bool:
     """Copy a ticket group of the project, with all rows that refer to it.
+
+    Returns False if there is no such group.
 
     Args:
         connection: a connection of a superuser, for whom no trigger runs here: the audit checks the
@@ -75,12 +80,15 @@ def multiply(
             is the number of the copy, and `old` the row of the template.
     """
     remote_id = f"{sql.Literal(prefix).as_string()} || n"
-    special = {"remote_id": remote_id, **(overrides or {})}
+    special = {"remote_id": remote_id, **overrides}
     with connection.transaction():
         connection.execute("SET LOCAL session_replication_role = replica")
-        [(group_id,)] = connection.execute(
+        found = connection.execute(
             "SELECT id FROM inventory_ticketgroup WHERE remote_id = %s", (template,)
-        ).fetchall()
+        ).fetchone()
+        if not found:
+            return False
+        group_id = found[0]
         [(top,)] = connection.execute("SELECT max(id) FROM inventory_ticketgroup").fetchall()
         base = f"{top} - {first - 1} + n"
         copied = [("inventory_ticketgroup", "id"), *_referring(connection, group_id)]
@@ -94,6 +102,7 @@ def multiply(
             "SELECT setval(pg_get_serial_sequence('inventory_ticketgroup', 'id'),"
             " (SELECT max(id) FROM inventory_ticketgroup))"
         )
+    return True
 
 
 def _referring(connection: "psycopg.Connection[Any]", group_id: int) -> Iterator[tuple[str, str]]:
@@ -144,27 +153,23 @@ def _copying(
 
 
 def fill_narrow(
-    connection: "psycopg.Connection[Any]",
-    *,
-    key_hash: str,
-    first: int,
-    last: int,
-    progress: Progress = lambda _: None,
+    connection: "psycopg.Connection[Any]", *, key_hash: str, groups: int, progress: Progress
 ) -> None:
-    """Add the same groups to the tables of the other contestants. The first copy is number 1."""
-    if first == 1:
-        connection.execute("INSERT INTO broker VALUES (1, %s, 3600, 'USD')", (key_hash,))
-        for remote_id, seats in first_groups():
-            connection.execute(
-                "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats,"
-                " quantity, price) VALUES (1, %s, '101', 'A', %s, %s, %s)",
-                (remote_id, labels(seats), seats, PRICE),
-            )
-    for start in range(first, last + 1, CHUNK):
-        end = min(start + CHUNK - 1, last)
+    """Add the same groups to the tables of the other contestants."""
+    insert = (
+        "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats, quantity, price)"
+    )
+    connection.execute("INSERT INTO broker VALUES (1, %s, 3600, 'USD')", (key_hash,))
+    for remote_id, seats in first_groups():
         connection.execute(
-            "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats, quantity,"
-            " price) SELECT 1, 'g-' || n, '101', 'A', %s, %s, %s FROM generate_series(%s::int, %s::int) n",
+            f"{insert} VALUES (1, %s, '101', 'A', %s, %s, %s)",
+            (remote_id, labels(seats), seats, PRICE),
+        )
+    for start in range(1, groups + 1, CHUNK):
+        end = min(start + CHUNK - 1, groups)
+        connection.execute(
+            f"{insert} SELECT 1, 'g-' || n, '101', 'A', %s, %s, %s"
+            " FROM generate_series(%s::int, %s::int) n",
             (labels(SEATS), SEATS, PRICE, start, end),
         )
-        progress(f"{end:,} of {last:,} groups")
+        progress(f"{end:,} of {groups:,} groups")

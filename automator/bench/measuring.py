@@ -1,17 +1,22 @@
-"""Turns and rounds: each contestant in turn under the same load, and what it costs."""
+"""Turns: each contestant under the same load, and what it costs."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from automator.bench import cpu, wrk
+from automator.bench import cpu, pgbench, wrk
 from automator.bench.arena import Arena, Ready
 from automator.bench.loads import LOADS
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one contestant did in one turn. Costs are for each call, in milliseconds or bytes."""
+    """What one contestant did in one turn. Costs are for each call, in milliseconds or bytes.
+
+    `others` is how many cores other programs kept busy meanwhile, or other machines on the same
+    host: what they take, the contestants lack.
+    """
 
     contestant: str
     load: str
@@ -24,6 +29,7 @@ class Turn:
     postgres_ms: float
     wal_bytes: float
     generator_ms: float
+    others: float
 
     @property
     def cpu_ms(self) -> float:
@@ -31,39 +37,84 @@ class Turn:
         return self.python_ms + self.postgres_ms
 
 
-def take_turn(arena: Arena, ready: Ready, load: str, *, round_: int, seconds: int) -> Turn:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Counters at one time: seconds, CPU seconds, and bytes of WAL."""
+
+    time: float
+    machine: float
+    python: float
+    postgres: float
+    wal: int
+
+
+def read(arena: Arena, ready: Ready) -> Reading:
+    """Read the counters."""
+    return Reading(
+        time=time.monotonic(),
+        machine=cpu.of_machine(),
+        python=cpu.of_tree(ready.service.pid) if ready.service else 0.0,
+        postgres=cpu.of_tree(arena.database.server.pid or 0),
+        wal=arena.database.wal(),
+    )
+
+
+def take_turn(
+    arena: Arena, ready: Ready, name: str, *, round_: int, seconds: int, ordinary: int
+) -> Turn:
     """Put a load on a contestant, and measure what it costs.
+
+    Args:
+        arena: what the run has started.
+        ready: the contestant.
+        name: the name of the load.
+        round_: the number of the round, which also decides on the calls that are made.
+        seconds: for how long.
+        ordinary: how many groups a load uses that has no number of its own.
 
     Raises:
         GeneratorFailed: the load generator failed.
     """
-    database = arena.database
-    postgres = database.server.pid or 0
-    before = cpu.of_tree(ready.service.pid), cpu.of_tree(postgres), database.wal()
-    fire = wrk.fire(
-        ready.service.url,
-        LOADS[load],
-        groups=arena.groups,
-        prefix=arena.new_prefix(),
-        key=ready.key,
-        seed=round_,
-        seconds=seconds,
-    )
-    after = cpu.of_tree(ready.service.pid), cpu.of_tree(postgres), database.wal()
-    python, postgresql, wal = (b - a for a, b in zip(before, after, strict=True))
+    load = LOADS[name]
+    groups = load.numbers(ordinary=ordinary, turn=round_)
+    before = read(arena, ready)
+    if ready.service:
+        fire = wrk.fire(
+            ready.service.url,
+            load,
+            groups=groups,
+            prefix=arena.new_prefix(),
+            key=ready.key,
+            seed=round_,
+            seconds=seconds,
+        )
+    else:
+        fire = pgbench.fire(
+            arena.url(ready.contestant),
+            load,
+            groups=groups,
+            key_hash=arena.key_hash,
+            seed=round_,
+            seconds=seconds,
+            folder=arena.folder,
+        )
+    after = read(arena, ready)
     calls = max(fire.calls, 1)
+    python, postgres = after.python - before.python, after.postgres - before.postgres
+    others = after.machine - before.machine - python - postgres - fire.cpu
     return Turn(
-        contestant=ready.service.contestant.name,
-        load=load,
+        contestant=ready.contestant.name,
+        load=name,
         round=round_,
         calls=fire.calls,
         calls_per_second=fire.calls / fire.seconds,
-        unexpected=fire.unexpected(LOADS[load]),
+        unexpected=fire.unexpected(load),
         statuses=fire.statuses,
         python_ms=1000 * python / calls,
-        postgres_ms=1000 * postgresql / calls,
-        wal_bytes=wal / calls,
+        postgres_ms=1000 * postgres / calls,
+        wal_bytes=(after.wal - before.wal) / calls,
         generator_ms=1000 * fire.cpu / calls,
+        others=max(others, 0.0) / (after.time - before.time),
     )
 
 

@@ -1,7 +1,6 @@
 """The contestants as running services: how each is started, watched and ended."""
 
 import contextlib
-import hashlib
 import http.client
 import importlib.util
 import os
@@ -36,7 +35,8 @@ class Contestant:
     Args:
         name: the word for it on the command line.
         title: the name for people.
-        command: the program with its arguments; `{port}` and the like are filled in.
+        command: the program with its arguments, where `{port}` and the like are filled in; pgbench
+            has none.
         database: the name of its database.
         narrow: whether it uses the narrow tables, and not the project's.
         needs: modules that must be installed.
@@ -98,22 +98,21 @@ def contestants(project: Path, baseline: Path | None) -> dict[str, Contestant]:
             "bare",
         ),
         Contestant(
+            "drf",
+            "ordinary DRF: ModelViewSet and the ORM",
+            (*GUNICORN, f"{OTHERS}.ordinary.wsgi"),
+            "drf",
+        ),
+        Contestant(
             "fastapi",
             "FastAPI, SQLAlchemy's ORM",
             (*UVICORN, f"{OTHERS}.with_sqlalchemy:app"),
             "fastapi",
             needs=("fastapi", "sqlalchemy", "uvicorn"),
         ),
+        Contestant("pgbench", "pgbench with the functions: the limit", (), "pgbench"),
     ]
     return {contestant.name: contestant for contestant in found}
-
-
-class Key:
-    """The API key of all calls. The project makes its own."""
-
-    def __init__(self) -> None:
-        self.text = secrets.token_hex(16)
-        self.hash = hashlib.sha256(self.text.encode()).hexdigest()
 
 
 class Service:

@@ -1,8 +1,8 @@
 -- Makes the calls of a load for wrk. wrk runs it in one thread, so all connections share its state.
--- Arguments: the kind of load, the prefix of the remote ids, the number of groups, the quantity, a
--- prefix for global ids, the API key, and the seed of the random numbers.
+-- Arguments: the kind of load, the prefix of the remote ids, the numbers of the first and the last
+-- group, the quantity, a prefix for global ids, the API key, and the seed of the random numbers.
 
-local kind, remote, groups, quantity, prefix
+local kind, remote, first, last, quantity, prefix
 local headers = {
     ["Content-Type"] = "application/json",
     ["X-Forwarded-Proto"] = "https",
@@ -30,9 +30,9 @@ statuses = {}
 function setup(thread) the_thread = thread end
 
 function init(args)
-    kind, remote, groups, quantity, prefix = args[1], args[2], tonumber(args[3]), args[4], args[5]
-    headers["X-API-Key"] = args[6]
-    math.randomseed(tonumber(args[7]))
+    kind, remote, first, last = args[1], args[2], tonumber(args[3]), tonumber(args[4])
+    quantity, prefix, headers["X-API-Key"] = args[5], args[6], args[7]
+    math.randomseed(tonumber(args[8]))
 end
 
 local function hold(remote_id, amount)
@@ -42,7 +42,7 @@ local function hold(remote_id, amount)
         remote_id, amount, prefix, sent))
 end
 
-local function any() return remote .. math.random(groups) end
+local function any() return remote .. math.random(first, last) end
 
 local function settle()
     local id = pop(held)
@@ -75,7 +75,7 @@ local function twice()
 end
 
 local function refused()
-    if turn % 2 == 0 then return hold("unknown-" .. math.random(groups), quantity) end
+    if turn % 2 == 0 then return hold("unknown-" .. math.random(first, last), quantity) end
     return hold(any(), 999)
 end
 

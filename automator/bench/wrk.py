@@ -42,14 +42,14 @@ def installed() -> bool:
 
 
 def fire(
-    url: str, load: Load, *, groups: int, prefix: str, key: str, seed: int, seconds: int
+    url: str, load: Load, *, groups: tuple[int, int], prefix: str, key: str, seed: int, seconds: int
 ) -> Fire:
     """Make calls on 16 connections, each of which makes the next call when it has its answer.
 
     Args:
         url: the address of the service.
         load: the calls to make.
-        groups: the number of ordinary groups.
+        groups: the numbers of the first and the last ticket group to use.
         prefix: the beginning of the global ids, which no other run may use.
         key: the API key.
         seed: contestants with the same seed have the same calls.
@@ -61,7 +61,7 @@ def fire(
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS)]
     command += ["--duration", f"{seconds}s", "--timeout", "10s", "--script", str(SCRIPT), url, "--"]
-    command += [load.kind, load.prefix, str(load.groups or groups), str(load.quantity)]
+    command += [load.kind, load.prefix, *map(str, groups), str(load.quantity)]
     done = subprocess.run(
         [*command, prefix, key, str(seed)],
         check=False,

@@ -1,21 +1,37 @@
 """Measures the project beside other ways to write the same service."""
 
+import json
 import signal
-import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from automator.bench import measuring, wrk
-from automator.bench.arena import Arena
-from automator.bench.measuring import Turn, middle, ratios
-from automator.bench.services import ContestantFailed, contestants
+from automator.bench import report, wrk
+from automator.bench.loads import LOADS
+from automator.bench.run import Plan, Run
+from automator.bench.services import Contestant, ContestantFailed, contestants
 from automator.bench.wrk import GeneratorFailed
 from automator.postgres.cluster import PostgresError
 from automator.postgres.processes import Terminated, exit_on
+
+MOST_ROUNDS, MOST_SECONDS, MOST_TICKETS = 50, 600, 100_000_000
+USUAL = {"rounds": 10, "seconds": 3, "tickets": "1000000", "counted": 100, "latency_seconds": 5}
+QUICK = {"rounds": 5, "seconds": 1, "tickets": "10000", "counted": 10, "latency_seconds": 2}
+
+
+def number(least: int, most: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers within bounds."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
 
 
 class Command(BaseCommand):
@@ -25,73 +41,170 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--rounds", type=int, default=5)
-        parser.add_argument("--seconds", type=int, default=5)
-        parser.add_argument("--tickets", type=int, default=100_000)
-        parser.add_argument("--loads", default="spread")
-        parser.add_argument("--only", default="project,bare,fastapi")
-        parser.add_argument("--project", type=Path, default=settings.BASE_DIR)
-        parser.add_argument("--baseline", type=Path)
+        """Add what to measure, for how long, and where to."""
+        parser.add_argument(
+            "--rounds", type=number(1, MOST_ROUNDS), help="turns of each contestant (default: 10)"
+        )
+        parser.add_argument(
+            "--seconds", type=number(1, MOST_SECONDS), help="length of a turn (default: 3)"
+        )
+        parser.add_argument(
+            "--tickets",
+            metavar="N,...",
+            help="tickets in ordinary groups (default: 1000000); of several ascending numbers, the"
+            " exact counters are taken at each, and the rounds at the last",
+        )
+        parser.add_argument(
+            "--loads",
+            metavar="LOAD,...",
+            default=",".join(LOADS),
+            help=f"of {', '.join(LOADS)} (default: all)",
+        )
+        parser.add_argument(
+            "--only",
+            metavar="NAME,...",
+            help="contestants: project, bare, drf, fastapi, pgbench (default: those)",
+        )
+        parser.add_argument(
+            "--server",
+            choices=["gunicorn", "granian"],
+            default="gunicorn",
+            help="granian adds the project under that server as one more contestant",
+        )
+        parser.add_argument(
+            "--counted",
+            type=number(0, 10_000),
+            metavar="N",
+            help="calls of each kind for the exact counters; 0 for none (default: 100)",
+        )
+        parser.add_argument(
+            "--latency-seconds",
+            type=number(0, MOST_SECONDS),
+            metavar="N",
+            help="length of a sample of latencies; 0 for none (default: 5)",
+        )
+        parser.add_argument(
+            "--stale",
+            type=number(1, 1_000_000),
+            default=100_000,
+            metavar="N",
+            help="overdue holds for the load `sweep` (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--imported",
+            type=number(1, 1_000_000),
+            default=20_000,
+            metavar="N",
+            help="ticket groups that the load `import` changes (default: %(default)s)",
+        )
+        parser.add_argument(
+            "--quick",
+            action="store_true",
+            help="a run of about a minute, under the spread load, with few tickets",
+        )
+        parser.add_argument(
+            "--project",
+            type=Path,
+            default=settings.BASE_DIR,
+            metavar="FOLDER",
+            help="the checkout to measure (default: this one)",
+        )
+        parser.add_argument(
+            "--baseline",
+            type=Path,
+            metavar="FOLDER",
+            help="another checkout, as one more contestant in the same rounds; the same one again"
+            " shows how much of a ratio is noise",
+        )
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        """Measure, and print the tables.
+
+        Raises:
+            CommandError: something cannot be started, was stopped, or the audit found differences.
+        """
         exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         if not wrk.installed():
             raise CommandError(wrk.INSTALL)
+        plan = self.plan(options)
         try:
-            self.run(options)
+            results = Run(plan, self.say).go()
         except Terminated:
             raise CommandError("Stopped. Everything that was started has ended.") from None
         except (PostgresError, ContestantFailed, GeneratorFailed) as error:
             raise CommandError(str(error)) from error
+        self.stdout.write("\n".join(report.tables(results)))
+        if options["json"]:
+            options["json"].write_text(json.dumps(results.as_json(), indent=1) + "\n")
+        if any(results.differences.values()):
+            raise CommandError("The audit found differences.")
 
     def say(self, text: str) -> None:
+        """Show the progress."""
         self.stderr.write(text, str)
+        self.stderr.flush()
 
-    def run(self, options: dict[str, Any]) -> None:
+    def plan(self, options: dict[str, Any]) -> Plan:
+        """Return what the options ask for.
+
+        Raises:
+            CommandError: an option is wrong.
+        """
+        usual = QUICK if options["quick"] else USUAL
+        chosen = {name: usual[name] if options[name] is None else options[name] for name in usual}
+        loads = tuple(options["loads"].split(","))
+        if options["quick"] and options["loads"] == ",".join(LOADS):
+            loads = ("spread",)
+        for load in set(loads) - set(LOADS):
+            raise CommandError(f"There is no load {load!r}. The loads are {', '.join(LOADS)}.")
+        return Plan(
+            contestants=tuple(self.contestants(options)),
+            loads=loads,
+            sizes=sizes(chosen.pop("tickets")),
+            stale=options["stale"],
+            imported=options["imported"],
+            **chosen,
+        )
+
+    def contestants(self, options: dict[str, Any]) -> list[Contestant]:
+        """Return the contestants that are asked for and installed.
+
+        Raises:
+            CommandError: there is no contestant of a name, or what it needs is not installed.
+        """
         baseline = options["baseline"]
         known = contestants(options["project"].resolve(), baseline and baseline.resolve())
-        names = options["only"].split(",")
-        if baseline and "baseline" not in names:
-            names.append("baseline")
-        with Arena(tickets=options["tickets"], say=self.say) as arena:
-            arena.enter(known[name] for name in known if name in names)
-            turns: list[Turn] = []
-            for load in options["loads"].split(","):
-                for ready in arena.ready.values():
-                    measuring.take_turn(arena, ready, load, round_=0, seconds=2)
-                for round_ in range(1, options["rounds"] + 1):
-                    order = list(arena.ready.items())
-                    for name, ready in order if round_ % 2 else order[::-1]:
-                        turn = measuring.take_turn(
-                            arena, ready, load, round_=round_, seconds=options["seconds"]
-                        )
-                        turns.append(turn)
-                        self.say(
-                            f"{load} {round_} {name:<10} {turn.calls_per_second:8.1f} calls/s"
-                            f"  CPU {turn.python_ms:.3f} + {turn.postgres_ms:.3f} ms"
-                            f"  WAL {turn.wal_bytes:.0f}  generator {turn.generator_ms:.3f} ms"
-                            f"  {turn.statuses}"
-                        )
-                self.table(turns, load, list(arena.ready))
-        sys.stdout.flush()
+        named = options["only"].split(",") if options["only"] else None
+        for name in set(named or ()) - set(known):
+            raise CommandError(f"There is no contestant {name!r}. There are {', '.join(known)}.")
+        found = []
+        for name, contestant in known.items():
+            extra = name == "baseline" or (name == "granian" and options["server"] == "granian")
+            if not extra and (name not in named if named else name == "granian"):
+                continue
+            if missing := contestant.missing():
+                if extra or named:
+                    raise CommandError(
+                        f"{contestant.title} needs {missing}: run `make bench` once."
+                    )
+                self.say(f"Left out, since {missing} is not installed: {contestant.title}.")
+                continue
+            found.append(contestant)
+        return found
 
-    def table(self, turns: list[Turn], load: str, names: list[str]) -> None:
-        self.stdout.write(f"\n{load}: medians")
-        for name in names:
-            mine = [turn for turn in turns if turn.contestant == name and turn.load == load]
-            line = (
-                f"{name:<10}{middle([t.calls_per_second for t in mine]):9.1f} calls/s"
-                f"{middle([t.cpu_ms for t in mine]):8.3f} ms CPU"
-                f" = {middle([t.python_ms for t in mine]):.3f} Python"
-                f" + {middle([t.postgres_ms for t in mine]):.3f} PostgreSQL"
-                f"{middle([t.wal_bytes for t in mine]):8.0f} B WAL"
-                f"{sum(t.unexpected for t in mine):6d} unexpected"
-            )
-            self.stdout.write(line)
-        for name in names:
-            found = ratios(turns, of="project", to=name, load=load)
-            if name != "project" and found:
-                self.stdout.write(
-                    f"project : {name:<10} {middle(found):.3f}"
-                    f"  ({min(found):.3f} to {max(found):.3f})"
-                )
+
+def sizes(text: str) -> tuple[int, ...]:
+    """Return the numbers of tickets.
+
+    Raises:
+        CommandError: the text is not a list of ascending whole numbers.
+    """
+    parse = number(1, MOST_TICKETS)
+    try:
+        found = tuple(parse(part) for part in text.split(","))
+    except ArgumentTypeError as error:
+        raise CommandError(f"--tickets: {error}.") from error
+    if list(found) != sorted(set(found)):
+        raise CommandError("--tickets must ascend.")
+    return found

@@ -1,0 +1,1 @@
+"""The ordinary DRF way: a ModelViewSet, ModelSerializers and the ORM, with persistent connections."""

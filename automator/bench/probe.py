@@ -1,0 +1,175 @@
+"""Exact counters of single calls: statements, round trips, and blocks of PostgreSQL.
+
+The calls are made one after another, through a proxy that counts. The counters therefore do not
+depend on how busy the machine is.
+"""
+
+import http.client
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from automator.bench.database import Database
+from automator.bench.proxy import Proxy
+from automator.bench.services import Contestant, ContestantFailed, Service
+
+SECONDS_UNTIL_REPORTED = 1.1  # a backend reports its counters once a second, after a transaction
+WARM_UP = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one call of a kind costs. The numbers of trips and statements are medians, and the
+    blocks, found in memory or read, are an average."""
+
+    contestant: str
+    kind: str
+    groups: int
+    statements: float
+    trips: float
+    blocks: float
+
+
+class Caller:
+    """Makes the calls, one at a time, on one connection."""
+
+    def __init__(self, port: int, key: str, prefix: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        self._headers = {
+            "X-API-Key": key,
+            "Content-Type": "application/json",
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-For": "127.0.0.1",
+        }
+        self._prefix = prefix
+        self._made = 0
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def hold(self, remote_id: str) -> str:
+        """Hold two tickets, and return the global id."""
+        self._made += 1
+        global_id = f"{self._prefix}-{self._made}"
+        body = {"remote_id": remote_id, "quantity": 2, "global_id": global_id}
+        self._post("/api/v1/holds", body)
+        return global_id
+
+    def release(self, global_id: str) -> None:
+        """Release a hold."""
+        self._post(f"/api/v1/holds/{global_id}/release", None)
+
+    def invoice(self, global_id: str) -> None:
+        """Sell the tickets of a hold."""
+        self._post("/api/v1/invoices", {"order_id": f"o-{global_id}", "global_id": global_id})
+
+    def _post(self, path: str, body: dict[str, Any] | None) -> None:
+        sent = json.dumps(body) if body else None
+        self._connection.request("POST", path, sent, self._headers)
+        answer = self._connection.getresponse()
+        content = answer.read()
+        if answer.status not in {200, 201}:
+            raise ContestantFailed(f"{path} was answered {answer.status}: {content[:300]!r}")
+
+
+def count(
+    contestant: Contestant,
+    database: Database,
+    *,
+    folder: Path,
+    key: str,
+    prefix: str,
+    groups: int,
+    calls: int,
+) -> list[Cost]:
+    """Start a contestant with one thread, and count what its calls cost.
+
+    Args:
+        contestant: the contestant.
+        database: the server of its database.
+        folder: an empty folder for the proxy.
+        key: the API key.
+        prefix: the beginning of the global ids, which no other run may use.
+        groups: how many ordinary groups there are.
+        calls: how many calls of each kind are made.
+
+    Raises:
+        ContestantFailed: it does not start, or refuses a call.
+    """
+    chance = random.Random(1)  # noqa: S311 -- not for secrets
+    with Proxy(database.folder, folder) as proxy:
+        service = Service(
+            contestant,
+            database_url=database.url(contestant.database, folder=proxy.folder),
+            log=folder / "log",
+            workers=1,
+            threads=1,
+        )
+        with service:
+            caller = Caller(service.port, key, prefix)
+            held: list[str] = []
+
+            def hold() -> None:
+                held.append(caller.hold(f"g-{chance.randint(1, groups)}"))
+
+            doing: dict[str, Callable[[], None]] = {
+                "hold": hold,
+                "release": lambda: caller.release(held.pop()),
+                "invoice": lambda: caller.invoice(held.pop()),
+            }
+            for _ in range(WARM_UP):
+                for act in (hold, hold, *doing.values()):
+                    act()
+            # The holds are settled by the calls of the other two kinds.
+            order = (("hold", 2 * calls + 2), ("release", calls), ("invoice", calls))
+            found = [
+                _counted(contestant, database, proxy, kind, doing[kind], number, groups)
+                for kind, number in order
+            ]
+            caller.close()
+    return found
+
+
+def _counted(
+    contestant: Contestant,
+    database: Database,
+    proxy: Proxy,
+    kind: str,
+    act: Callable[[], None],
+    calls: int,
+    groups: int,
+) -> Cost:
+    """Make calls of one kind. Two more are made, each of which makes the backend report."""
+    trips, statements = [], []
+    before = _blocks(database, contestant.database, act)
+    for _ in range(calls):
+        earlier = proxy.trips, proxy.statements
+        act()
+        trips.append(proxy.trips - earlier[0])
+        statements.append(proxy.statements - earlier[1])
+    after = _blocks(database, contestant.database, act)
+    return Cost(
+        contestant=contestant.name,
+        kind=kind,
+        groups=groups,
+        statements=median(statements),
+        trips=median(trips),
+        blocks=(after - before) / (calls + 1),
+    )
+
+
+def _blocks(database: Database, name: str, act: Callable[[], None]) -> int:
+    """Return how many blocks of a database were touched until the first transaction of a call.
+
+    The rest of that call is reported later. It is missing at the start and at the end of a count
+    alike.
+    """
+    time.sleep(SECONDS_UNTIL_REPORTED)
+    act()
+    return database.blocks(name)

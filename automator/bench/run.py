@@ -1,0 +1,230 @@
+"""One run of the bench, from the empty server to the results."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from automator.bench import audit, cpu, latency, meanwhile
+from automator.bench.arena import Arena, Ready
+from automator.bench.latency import HALF, Sample
+from automator.bench.loads import LOADS
+from automator.bench.meanwhile import Work
+from automator.bench.measuring import Turn, middle, take_turn
+from automator.bench.openloop import Task
+from automator.bench.probe import Cost
+from automator.bench.services import THREADS, WORKERS, Contestant
+from automator.bench.wrk import CONNECTIONS
+
+OTHER_SHARES = (0.25, 0.75, 0.9)  # of the own saturation, measured once each
+WARM_UP = 2  # seconds for each contestant and load
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be measured. `sizes` are numbers of tickets; all turns are made at the last."""
+
+    contestants: tuple[Contestant, ...]
+    loads: tuple[str, ...]
+    sizes: tuple[int, ...]
+    rounds: int
+    seconds: int
+    counted: int
+    latency_seconds: int
+    stale: int
+    imported: int
+
+
+@dataclass(slots=True)
+class Results:
+    """What was measured."""
+
+    plan: Plan
+    machine: dict[str, Any]
+    started: str
+    turns: list[Turn] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
+    works: list[Work] = field(default_factory=list)
+    hot_updates: dict[str, float] = field(default_factory=dict)
+    differences: dict[str, list[str]] = field(default_factory=dict)
+
+    def of(self, contestant: str, load: str) -> list[Turn]:
+        """Return the turns of a contestant under a load."""
+        return [t for t in self.turns if t.contestant == contestant and t.load == load]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "started": self.started,
+            "machine": self.machine,
+            "contestants": {each.name: each.title for each in self.plan.contestants},
+            "loads": {name: LOADS[name].title for name in self.plan.loads},
+            "rounds": self.plan.rounds,
+            "seconds": self.plan.seconds,
+            "tickets": list(self.plan.sizes),
+            "connections": CONNECTIONS,
+            "workers": WORKERS,
+            "threads": THREADS,
+            "turns": [asdict(turn) for turn in self.turns],
+            "latencies": [asdict(sample) for sample in self.samples],
+            "costs": [asdict(cost) for cost in self.costs],
+            "works": [asdict(work) for work in self.works],
+            "hot_updates": self.hot_updates,
+            "differences": self.differences,
+        }
+
+
+class Run:
+    """Carries out a plan.
+
+    Args:
+        plan: what to measure.
+        say: called with sentences about the progress.
+    """
+
+    def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
+        self.plan = plan
+        self.say = say
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.results = Results(plan, cpu.machine(), started)
+        self._due = self._steps()
+        self._done = 0
+
+    def go(self) -> Results:
+        """Measure everything, and end everything that was started.
+
+        Raises:
+            PostgresError: PostgreSQL does not start.
+            ContestantFailed: a contestant or a command of the project failed.
+            GeneratorFailed: a load generator failed.
+        """
+        with Arena(say=self.say) as arena:
+            self.results.machine["postgresql"] = arena.database.version()
+            self.results.machine["commit"] = commit(self.plan.contestants[0].checkout)
+            self._fill(arena)
+            ready = [arena.start(each) for each in self.plan.contestants]
+            for load in self.plan.loads:
+                self._load(arena, ready, load)
+            self._latencies(arena, ready)
+            arena.stop()
+            for each in self.plan.contestants:
+                self.say(f"Auditing the database of {each.title}.")
+                self.results.differences[each.name] = audit.differences(arena, each)
+                if not each.narrow and not self.results.hot_updates:
+                    self.results.hot_updates = arena.database.hot_updates(each.database)
+        return self.results
+
+    def _fill(self, arena: Arena) -> None:
+        """Fill all databases. The first contestant is counted at every size, the others once."""
+        first, *others = self.plan.contestants
+        for tickets in self.plan.sizes if not first.narrow else self.plan.sizes[-1:]:
+            arena.fill(first, tickets)
+            self._count(arena, first)
+        for each in others:
+            arena.fill(each, self.plan.sizes[-1])
+            self._count(arena, each)
+
+    def _count(self, arena: Arena, contestant: Contestant) -> None:
+        if self.plan.counted:
+            self.results.costs += arena.count(contestant, self.plan.counted)
+
+    def _load(self, arena: Arena, ready: list[Ready], name: str) -> None:
+        load = LOADS[name]
+        size = {"sweep": self.plan.stale, "import": self.plan.imported}.get(load.during, 0)
+        if load.during:
+            ready = [each for each in ready if not each.contestant.narrow]
+            for each in ready:
+                meanwhile.prepare(arena, each, load.during, size)
+        ordinary = size if load.during == "import" else arena.groups
+        for each in ready:
+            self.say(f"Warming up {each.contestant.name}: {load.title}.")
+            take_turn(arena, each, name, round_=0, seconds=WARM_UP, ordinary=ordinary)
+        for round_ in range(1, self.plan.rounds + 1):
+            for each in in_turn(ready, round_):
+                work = Work(load=name, contestant=each.contestant.name, round=round_)
+                if load.during:
+                    with meanwhile.working(arena, each, load.during, size, work):
+                        turn = self._turn(arena, each, name, round_, ordinary)
+                    self.results.works.append(work)
+                else:
+                    turn = self._turn(arena, each, name, round_, ordinary)
+                self.results.turns.append(turn)
+                self._progress(
+                    f"{name} {round_} {turn.contestant}: {turn.calls_per_second:,.0f} calls/s, "
+                    f"CPU {turn.python_ms:.2f} + {turn.postgres_ms:.2f} ms"
+                    + (f", {turn.unexpected} unexpected answers" if turn.unexpected else "")
+                    + (f", others use {turn.others:.1f} cores" if turn.others > 0.1 else "")  # noqa: PLR2004
+                    + (f", {work.rows_per_second:,.0f} rows/s" if load.during else "")
+                )
+
+    def _turn(self, arena: Arena, ready: Ready, name: str, round_: int, ordinary: int) -> Turn:
+        seconds = self.plan.seconds
+        return take_turn(arena, ready, name, round_=round_, seconds=seconds, ordinary=ordinary)
+
+    def _latencies(self, arena: Arena, ready: list[Ready]) -> None:
+        """Measure latencies at half of each contestant's own saturation, and once at other shares."""
+        served = [each for each in ready if each.service and self._saturation(each)]
+        if not self.plan.latency_seconds:
+            return
+        for round_ in range(1, self.plan.rounds + 1):
+            for share in (HALF, *(OTHER_SHARES if round_ == 1 else ())):
+                for each in in_turn(served, round_):
+                    self._sample(arena, each, share, round_)
+
+    def _sample(self, arena: Arena, ready: Ready, share: float, round_: int) -> None:
+        assert ready.service  # noqa: S101 -- pgbench is left out
+        rate = share * self._saturation(ready)
+        task = Task(
+            port=ready.service.port,
+            key=ready.key,
+            prefix=arena.new_prefix(),
+            groups=arena.groups,
+            rate=rate,
+            seconds=self.plan.latency_seconds,
+            seed=round_,
+        )
+        found = latency.measure(task)
+        name = ready.contestant.name
+        self.results.samples.append(Sample(name, share, rate, round_, found))
+        self._progress(
+            f"latency {round_} {name} at {share:.0%}: p50 {found.p50:.1f}, p99 {found.p99:.1f} ms"
+        )
+
+    def _saturation(self, ready: Ready) -> float:
+        turns = self.results.of(ready.contestant.name, "spread")
+        return middle([turn.calls_per_second for turn in turns])
+
+    def _steps(self) -> int:
+        """Return how many turns and samples are due."""
+        everyone = len(self.plan.contestants)
+        projects = sum(not each.narrow for each in self.plan.contestants)
+        turns = sum(projects if LOADS[name].during else everyone for name in self.plan.loads)
+        due = turns * self.plan.rounds
+        if self.plan.latency_seconds and "spread" in self.plan.loads:
+            served = sum(bool(each.command) for each in self.plan.contestants)
+            due += served * (self.plan.rounds + len(OTHER_SHARES))
+        return due
+
+    def _progress(self, text: str) -> None:
+        self._done += 1
+        self.say(f"[{self._done}/{self._due}] {text}")
+
+
+def in_turn(ready: list[Ready], round_: int) -> Iterator[Ready]:
+    """Yield the contestants in an order that alternates from round to round."""
+    yield from ready if round_ % 2 else ready[::-1]
+
+
+def commit(checkout: Path) -> str:
+    """Return the commit of a checkout, with a note if files were changed, or an empty text."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        check=False,
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.strip()
