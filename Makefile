@@ -9,11 +9,12 @@ COMPILE = .venv/bin/python -m uv pip compile --quiet --universal --generate-hash
 # These targets use no production database, so they may make the demo's database.
 test lint check: export DEMO = 1
 
-.PHONY: help demo test lint check format lock again
+.PHONY: help demo test bench lint check format lock again
 
 help:
 	@echo "make demo    serve a demo on http://127.0.0.1:8000 (another port: PORT=8001 make demo)"
 	@echo "make test    run the tests (one file: make test T=tests/test_postgres.py)"
+	@echo "make bench   measure the calls beside other ways to write them (quickly: BENCH_ARGS=--quick)"
 	@echo "make lint    check formatting, style, types, layers and templates"
 	@echo "make check   check migrations, production settings, the database and the OpenAPI document"
 	@echo "make format  format the code"
@@ -26,6 +27,10 @@ demo: .venv/demo.stamp
 test: .venv/test.stamp
 	@.venv/bin/python -m $(if $(COVERAGE),coverage run -m )pytest $(T) $(PYTEST_ARGS)
 	$(if $(COVERAGE),@.venv/bin/python -m coverage report --skip-covered --sort=cover)
+
+# It needs wrk as well, and says how to install it.
+bench: .venv/bench.stamp
+	@exec .venv/bin/python manage.py bench $(BENCH_ARGS)
 
 lint: .venv/test.stamp
 	.venv/bin/python -m ruff format --check .
@@ -53,6 +58,7 @@ format: .venv/test.stamp
 lock: .venv/test.stamp
 	$(COMPILE) -o requirements.txt
 	$(COMPILE) --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) --group bench -c requirements-dev.txt -o requirements-bench.txt
 
 # A stamp records that a requirements file is installed. It is ignored if the Python of .venv does not
 # run, for example because the machine's Python was replaced, or if an installation was interrupted.
@@ -64,6 +70,9 @@ WHOLE := $(shell test ! -e .venv/unfinished -a -x .venv/bin/python && \
 
 .venv/test.stamp: requirements-dev.txt $(if $(WHOLE),,again)
 	$(call install,requirements-dev.txt)
+
+.venv/bench.stamp: requirements-bench.txt $(if $(WHOLE),,again)
+	$(call install,requirements-bench.txt)
 
 again:
 

@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from automator import docs, health, login
 from automator.api.not_found import UnknownPath
 from automator.api.schema_view import Document
+from automator.speed.page import speed
 
 urlpatterns = [
     path("api/v1/", include("holds.urls")),
@@ -15,6 +16,7 @@ urlpatterns = [
     path("docs/", docs.calls, name="docs"),
     path("docs/api/", docs.interactive, name="docs-api"),
     path("docs/contract/", docs.contract, name="docs-contract"),
+    path("docs/speed/", speed, name="docs-speed"),
     path("docs/errors/<slug:code>/", docs.error, name="docs-error"),
     re_path(r"^healthz/?$", health.healthz),
     re_path(r"^readyz/?$", health.readyz),

@@ -19,7 +19,7 @@ from inventory.violations import violates
 from invoices import services as invoices
 from invoices.models import Invoice
 from tests.support.factories import BrokerFactory, TicketGroupFactory
-from tests.support.fixtures import DatabaseClock, books_balance
+from tests.support.fixtures import DatabaseClock, counters_agree
 from tests.support.importing import Book, line
 from tests.support.marketplace import Api
 from tests.support.tenant_tables import (
@@ -101,7 +101,7 @@ def test_every_call_works_and_the_rows_of_a_broker_stay_together(
     brokers: list[Broker], whole: list[str], *, partitioned: bool
 ) -> None:
     assert list(differences()) == []
-    books_balance()
+    counters_agree()
     homes: dict[str, set[int]] = {}
     for table in whole:
         for partition, broker_id in rows(

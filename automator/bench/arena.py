@@ -136,7 +136,7 @@ class Arena:
             filling.fill_narrow(
                 connection, key_hash=self.key_hash, groups=self.groups, progress=self.say
             )
-            connection.execute("VACUUM ANALYZE")
+        self.database.vacuum(NARROW)
         self._filled[NARROW] = self.groups
 
     def _fill_project(self, contestant: Contestant) -> None:
@@ -148,7 +148,7 @@ class Arena:
             self._keys[contestant.name] = manage(checkout, url, "create_api_key", BROKER)
             self.import_book(contestant, filling.first_groups())
         done = self._filled.get(contestant.name, 0)
-        self.multiply(contestant, filling.TEMPLATE, "g-", done + 1, self.groups)
+        self.multiply(contestant, filling.TEMPLATE, "g-", (done + 1, self.groups))
         self._filled[contestant.name] = max(done, self.groups)
 
     def import_book(
@@ -169,8 +169,7 @@ class Arena:
         contestant: Contestant,
         template: str,
         prefix: str,
-        first: int,
-        last: int,
+        numbers: tuple[int, int],
         overrides: dict[str, str] | None = None,
     ) -> None:
         """Copy a ticket group of the project; see `filling.multiply`.
@@ -183,11 +182,11 @@ class Arena:
                 connection,
                 template=template,
                 prefix=prefix,
-                first=first,
-                last=last,
+                first=numbers[0],
+                last=numbers[1],
                 progress=self.say,
                 overrides=overrides or {},
             ):
                 raise ContestantFailed(f"There is no ticket group {template} to copy.")
-            connection.execute("VACUUM ANALYZE")
             connection.execute("CHECKPOINT")
+        self.database.vacuum(contestant.database)

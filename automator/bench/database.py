@@ -71,6 +71,11 @@ class Database:
         ).fetchone()
         return int(row[0]) if row else 0
 
+    def vacuum(self, name: str) -> None:
+        """Vacuum and analyse all tables of a database."""
+        with self.connect(name) as connection:
+            connection.execute("VACUUM ANALYZE")
+
     @contextlib.contextmanager
     def without_autovacuum(self) -> Iterator[None]:
         """Start no autovacuum, whose blocks would be counted as those of calls."""
@@ -82,14 +87,14 @@ class Database:
             self._counters.execute("ALTER SYSTEM RESET autovacuum")
             self._counters.execute("SELECT pg_reload_conf()")
 
-    def hot_updates(self, name: str) -> dict[str, float]:
-        """Return the share of HOT updates, by table, of the tables with at least 100 updates."""
+    def updates(self, name: str) -> dict[str, tuple[int, int]]:
+        """Return how many updates each table has had as reported so far, and how many were HOT."""
         with self.connect(name) as connection:
             rows = connection.execute(
-                "SELECT relname, n_tup_hot_upd::float / n_tup_upd FROM pg_stat_user_tables"
-                " WHERE n_tup_upd >= 100 ORDER BY n_tup_upd DESC LIMIT 10"
+                "SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables"
+                " WHERE n_tup_upd > 0 ORDER BY relname"
             ).fetchall()
-        return {name: share for name, share in rows}
+        return {table: (updates, hot) for table, updates, hot in rows}
 
 
 @contextlib.contextmanager

@@ -124,7 +124,9 @@ def _referring(connection: "psycopg.Connection[Any]", group_id: int) -> Iterator
 def _copying(
     connection: "psycopg.Connection[Any]", table: str, special: dict[str, str], key: str
 ) -> sql.Composed:
-    """Return the statement that copies the rows of one group, with parameters for `n` and the group.
+    """Return the statement that copies the rows of one group.
+
+    Its parameters are the first and the last `n`, and the id of the group.
 
     Generated columns and ids are left to PostgreSQL, unless the id is the group's own.
     """
@@ -136,13 +138,11 @@ def _copying(
     ).fetchall()
     names = [name for (name,) in columns]
     values = [
-        sql.SQL(special[name])
-        if name in special
-        else sql.SQL("old.{}").format(sql.Identifier(name))
-        for name in names
+        sql.SQL(special[name]) if name in special else sql.Identifier("old", name) for name in names
     ]
     return sql.SQL(
-        "INSERT INTO {} ({}) SELECT {} FROM {} old, generate_series(%s::int, %s::int) n WHERE old.{} = %s"
+        "INSERT INTO {} ({}) SELECT {} FROM {} old, generate_series(%s::int, %s::int) n"
+        " WHERE old.{} = %s"
     ).format(
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, names)),
@@ -156,19 +156,18 @@ def fill_narrow(
     connection: "psycopg.Connection[Any]", *, key_hash: str, groups: int, progress: Progress
 ) -> None:
     """Add the same groups to the tables of the other contestants."""
-    insert = (
-        "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats, quantity, price)"
-    )
     connection.execute("INSERT INTO broker VALUES (1, %s, 3600, 'USD')", (key_hash,))
     for remote_id, seats in first_groups():
         connection.execute(
-            f"{insert} VALUES (1, %s, '101', 'A', %s, %s, %s)",
+            "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats, quantity,"
+            " price) VALUES (1, %s, '101', 'A', %s, %s, %s)",
             (remote_id, labels(seats), seats, PRICE),
         )
     for start in range(1, groups + 1, CHUNK):
         end = min(start + CHUNK - 1, groups)
         connection.execute(
-            f"{insert} SELECT 1, 'g-' || n, '101', 'A', %s, %s, %s"
+            "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats, quantity,"
+            " price) SELECT 1, 'g-' || n, '101', 'A', %s, %s, %s"
             " FROM generate_series(%s::int, %s::int) n",
             (labels(SEATS), SEATS, PRICE, start, end),
         )

@@ -63,7 +63,7 @@ def prepare(arena: Arena, ready: Ready, during: str, size: int) -> None:
     caller = probe.Caller(ready.service.port, ready.key, "stale-template")
     with contextlib.closing(caller):
         caller.hold(filling.STALE)
-    arena.multiply(ready.contestant, filling.STALE, "stale-", 1, size, STALE)
+    arena.multiply(ready.contestant, filling.STALE, "stale-", (1, size), STALE)
 
 
 @contextlib.contextmanager

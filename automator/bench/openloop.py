@@ -35,7 +35,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Latencies:
-    """What was counted. Latencies are in milliseconds; `cpu` is what the generator used, in seconds.
+    """What was counted. Latencies are in milliseconds; `cpu` is the generator's own, in seconds.
 
     `late` is how many calls had no answer in time.
     """

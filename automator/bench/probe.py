@@ -1,10 +1,12 @@
-"""Exact counters of single calls: statements, round trips, and blocks of PostgreSQL.
+"""Counters of single calls: statements, round trips, and blocks of PostgreSQL.
 
 The calls are made one after another, through a proxy that counts. The counters therefore do not
-depend on how busy the machine is.
+depend on how busy the machine is. Statements and trips are exact. Blocks are an average, and depend
+a little on how full the pages of the tables are.
 """
 
 import http.client
+import itertools
 import json
 import random
 import time
@@ -20,12 +22,16 @@ from automator.bench.services import Contestant, ContestantFailed, Service
 
 SECONDS_UNTIL_REPORTED = 1.1  # a backend reports its counters once a second, after a transaction
 WARM_UP = 6
+MOST_GROUPS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one call of a kind costs. The numbers of trips and statements are medians, and the
-    blocks, found in memory or read, are an average."""
+    """What one call of a kind costs.
+
+    The numbers of statements and trips are medians. The blocks, found in memory or read, are an
+    average.
+    """
 
     contestant: str
     kind: str
@@ -103,6 +109,8 @@ def count(
         ContestantFailed: it does not start, or refuses a call.
     """
     chance = random.Random(1)  # noqa: S311 -- not for secrets
+    # Every group has its turn, so that no group is sold out before the others.
+    turns = itertools.cycle(chance.sample(range(1, groups + 1), min(groups, MOST_GROUPS)))
     with Proxy(database.folder, folder) as proxy:
         service = Service(
             contestant,
@@ -116,20 +124,32 @@ def count(
             held: list[str] = []
 
             def hold() -> None:
-                held.append(caller.hold(f"g-{chance.randint(1, groups)}"))
+                held.append(caller.hold(f"g-{next(turns)}"))
 
             doing: dict[str, Callable[[], None]] = {
                 "hold": hold,
                 "release": lambda: caller.release(held.pop()),
                 "invoice": lambda: caller.invoice(held.pop()),
             }
-            for _ in range(WARM_UP):
-                for act in (hold, hold, *doing.values()):
-                    act()
+            # At every size the tables shall be as they are in use: with rows, and vacuumed. Each
+            # vacuum makes the backend plan anew, so some calls come after it.
+            for number in (calls, WARM_UP):
+                database.vacuum(contestant.database)
+                for _ in range(number):
+                    for act in (hold, hold, doing["release"], doing["invoice"]):
+                        act()
             # The holds are settled by the calls of the other two kinds.
             order = (("hold", 2 * calls + 2), ("release", calls), ("invoice", calls))
             found = [
-                _counted(contestant, database, proxy, kind, doing[kind], number, groups)
+                _counted(
+                    contestant,
+                    database,
+                    proxy,
+                    kind=kind,
+                    act=doing[kind],
+                    calls=number,
+                    groups=groups,
+                )
                 for kind, number in order
             ]
             caller.close()
@@ -140,6 +160,7 @@ def _counted(
     contestant: Contestant,
     database: Database,
     proxy: Proxy,
+    *,
     kind: str,
     act: Callable[[], None],
     calls: int,

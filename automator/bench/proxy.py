@@ -17,7 +17,7 @@ CHUNK = 65536
 
 @dataclass(slots=True)
 class Side:
-    """One side of a connection. `left` are the bytes of PostgreSQL's message that is not complete."""
+    """One side of a connection. `left` is the beginning of a message that is not complete."""
 
     client: bool
     socket: socket.socket

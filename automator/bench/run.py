@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ from automator.bench.meanwhile import Work
 from automator.bench.measuring import Turn, middle, take_turn
 from automator.bench.openloop import Task
 from automator.bench.probe import Cost
-from automator.bench.services import THREADS, WORKERS, Contestant
-from automator.bench.wrk import CONNECTIONS
+from automator.bench.services import Contestant
 
 OTHER_SHARES = (0.25, 0.75, 0.9)  # of the own saturation, measured once each
+FEWEST_UPDATES = 100  # of a table whose share of HOT updates is told
 WARM_UP = 2  # seconds for each contestant and load
 
 
@@ -55,27 +55,6 @@ class Results:
         """Return the turns of a contestant under a load."""
         return [t for t in self.turns if t.contestant == contestant and t.load == load]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return {
-            "started": self.started,
-            "machine": self.machine,
-            "contestants": {each.name: each.title for each in self.plan.contestants},
-            "loads": {name: LOADS[name].title for name in self.plan.loads},
-            "rounds": self.plan.rounds,
-            "seconds": self.plan.seconds,
-            "tickets": list(self.plan.sizes),
-            "connections": CONNECTIONS,
-            "workers": WORKERS,
-            "threads": THREADS,
-            "turns": [asdict(turn) for turn in self.turns],
-            "latencies": [asdict(sample) for sample in self.samples],
-            "costs": [asdict(cost) for cost in self.costs],
-            "works": [asdict(work) for work in self.works],
-            "hot_updates": self.hot_updates,
-            "differences": self.differences,
-        }
-
 
 class Run:
     """Carries out a plan.
@@ -107,14 +86,15 @@ class Run:
             self._fill(arena)
             ready = [arena.start(each) for each in self.plan.contestants]
             for load in self.plan.loads:
+                before = arena.database.updates(self.plan.contestants[0].database)
                 self._load(arena, ready, load)
+                if load == "spread":
+                    self.results.hot_updates = self._hot_updates(arena, before)
             self._latencies(arena, ready)
             arena.stop()
             for each in self.plan.contestants:
                 self.say(f"Auditing the database of {each.title}.")
                 self.results.differences[each.name] = audit.differences(arena, each)
-                if not each.narrow and not self.results.hot_updates:
-                    self.results.hot_updates = arena.database.hot_updates(each.database)
         return self.results
 
     def _fill(self, arena: Arena) -> None:
@@ -160,12 +140,23 @@ class Run:
                     + (f", {work.rows_per_second:,.0f} rows/s" if load.during else "")
                 )
 
+    def _hot_updates(self, arena: Arena, before: dict[str, tuple[int, int]]) -> dict[str, float]:
+        """Return the share of HOT updates in the first contestant's tables since `before`."""
+        found = {}
+        for table, (updates, hot) in arena.database.updates(
+            self.plan.contestants[0].database
+        ).items():
+            earlier = before.get(table, (0, 0))
+            if updates - earlier[0] >= FEWEST_UPDATES:
+                found[table] = (hot - earlier[1]) / (updates - earlier[0])
+        return found
+
     def _turn(self, arena: Arena, ready: Ready, name: str, round_: int, ordinary: int) -> Turn:
         seconds = self.plan.seconds
         return take_turn(arena, ready, name, round_=round_, seconds=seconds, ordinary=ordinary)
 
     def _latencies(self, arena: Arena, ready: list[Ready]) -> None:
-        """Measure latencies at half of each contestant's own saturation, and once at other shares."""
+        """Measure latencies at half of the own saturation in each round, at other shares once."""
         served = [each for each in ready if each.service and self._saturation(each)]
         if not self.plan.latency_seconds:
             return

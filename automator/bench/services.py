@@ -241,7 +241,7 @@ def manage(checkout: Path, database_url: str, *arguments: str) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        preexec_fn=child(signal.SIGTERM),  # noqa: PLW1509 -- there are no threads yet
+        preexec_fn=child(signal.SIGTERM),
     )
     if done.returncode:
         words = (done.stderr or done.stdout).strip()[-500:]

@@ -15,6 +15,9 @@ from typing import Any
 import psycopg
 
 URL = os.environ["DATABASE_URL"]
+HOLD = "SELECT * FROM place_hold(%s, %s, %s, %s)"
+RELEASE = "SELECT * FROM release_hold(%s, %s)"
+INVOICE = "SELECT * FROM invoice_hold(%s, %s, %s)"
 PHRASES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 threads = threading.local()
 
@@ -31,17 +34,16 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
     """Answer one of the three calls."""
     path = environ["PATH_INFO"]
     key = hashlib.sha256(environ.get("HTTP_X_API_KEY", "").encode()).hexdigest()
+    parameters: tuple[Any, ...]
     if path.endswith("/release"):
-        sql, parameters = "release_hold(%s, %s)", (key, path.split("/")[-2])
+        sql, parameters = RELEASE, (key, path.split("/")[-2])
     else:
         body = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         if path == "/api/v1/holds":
-            sql = "place_hold(%s, %s, %s, %s)"
-            parameters = (key, body["remote_id"], body["quantity"], body["global_id"])
+            sql, parameters = HOLD, (key, body["remote_id"], body["quantity"], body["global_id"])
         else:
-            sql = "invoice_hold(%s, %s, %s)"
-            parameters = (key, body["order_id"], body["global_id"])
-    status, answer = connection().execute(f"SELECT * FROM {sql}", parameters).fetchone()
+            sql, parameters = INVOICE, (key, body["order_id"], body["global_id"])
+    status, answer = connection().execute(sql, parameters).fetchone()
     content = answer.encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
     start_response(PHRASES[status], headers)

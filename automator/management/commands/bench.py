@@ -4,19 +4,21 @@ import json
 import signal
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from automator.bench import report, wrk
+from automator.bench import report, summary, wrk
 from automator.bench.loads import LOADS
-from automator.bench.run import Plan, Run
+from automator.bench.run import Plan, Results, Run
 from automator.bench.services import Contestant, ContestantFailed, contestants
 from automator.bench.wrk import GeneratorFailed
 from automator.postgres.cluster import PostgresError
 from automator.postgres.processes import Terminated, exit_on
+from automator.speed import charts, page
 
 MOST_ROUNDS, MOST_SECONDS, MOST_TICKETS = 50, 600, 100_000_000
 USUAL = {"rounds": 10, "seconds": 3, "tickets": "1000000", "counted": 100, "latency_seconds": 5}
@@ -116,7 +118,17 @@ class Command(BaseCommand):
             help="another checkout, as one more contestant in the same rounds; the same one again"
             " shows how much of a ratio is noise",
         )
-        parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
+        parser.add_argument(
+            "--json", type=Path, metavar="FILE", help="write the results and all turns there too"
+        )
+        parser.add_argument(
+            "--charts", type=Path, metavar="FOLDER", help="write charts as SVG files there too"
+        )
+        parser.add_argument(
+            "--publish",
+            action="store_true",
+            help="make these the results that the page /docs/speed/ shows",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure, and print the tables.
@@ -134,11 +146,23 @@ class Command(BaseCommand):
             raise CommandError("Stopped. Everything that was started has ended.") from None
         except (PostgresError, ContestantFailed, GeneratorFailed) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write("\n".join(report.tables(results)))
-        if options["json"]:
-            options["json"].write_text(json.dumps(results.as_json(), indent=1) + "\n")
+        found = summary.of(results)
+        self.stdout.write("\n".join(report.tables(found)))
+        self.keep(results, found, options)
         if any(results.differences.values()):
             raise CommandError("The audit found differences.")
+
+    def keep(self, results: Results, found: dict[str, Any], options: dict[str, Any]) -> None:
+        """Write the files that were asked for."""
+        if options["json"]:
+            turns = {"turns": [asdict(turn) for turn in results.turns]}
+            options["json"].write_text(json.dumps(found | turns, indent=1) + "\n")
+        if options["charts"]:
+            options["charts"].mkdir(parents=True, exist_ok=True)
+            for name, chart in charts.charts(found).items():
+                (options["charts"] / f"{name}.svg").write_text(charts.standalone(chart))
+        if options["publish"]:
+            page.RESULTS.write_text(json.dumps(found, indent=1) + "\n")
 
     def say(self, text: str) -> None:
         """Show the progress."""

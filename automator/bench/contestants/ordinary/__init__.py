@@ -1,1 +1,1 @@
-"""The ordinary DRF way: a ModelViewSet, ModelSerializers and the ORM, with persistent connections."""
+"""The ordinary DRF way: ModelViewSets, ModelSerializers and the ORM, persistent connections."""
