@@ -5,12 +5,13 @@ import hashlib
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from automator.bench import database, filling, probe
-from automator.bench.services import Contestant, ContestantFailed, Service, manage
+from automator.bench.checkout import ContestantFailed, manage
+from automator.bench.services import Contestant, Service
 
 BROKER = "Bench"
 NARROW = "narrow"  # the database that those of the other contestants are copied from
@@ -84,22 +85,28 @@ class Arena:
             self._fill_project(contestant)
         else:
             self._fill_narrow()
-            self.database.create(contestant.database, template=NARROW)
+            self.database.copy(NARROW, contestant.database)
             self._keys[contestant.name] = self.key
 
-    def start(self, contestant: Contestant) -> Ready:
-        """Start a contestant whose database is filled.
+    def start(self, contestants: Iterable[Contestant]) -> list[Ready]:
+        """Start contestants whose databases are filled, all at once.
 
         Raises:
-            ContestantFailed: it does not start.
+            ContestantFailed: one does not start.
         """
-        service = None
-        if contestant.command:
-            self.say(f"Starting {contestant.title}.")
-            log = self.folder / f"{contestant.name}.log"
-            service = Service(contestant, database_url=self.url(contestant), log=log)
-            self._services.enter_context(service)
-        return Ready(contestant, self._keys[contestant.name], service)
+        found = []
+        for each in contestants:
+            service = None
+            if each.command:
+                self.say(f"Starting {each.title}.")
+                log = self.folder / f"{each.name}.log"
+                service = Service(each, database_url=self.url(each), log=log)
+                self._services.enter_context(service)
+            found.append(Ready(each, self._keys[each.name], service))
+        for ready in found:
+            if ready.service:
+                ready.service.wait()
+        return found
 
     def stop(self) -> None:
         """End all contestants, so that PostgreSQL's counters are complete."""
@@ -136,33 +143,39 @@ class Arena:
             filling.fill_narrow(
                 connection, key_hash=self.key_hash, groups=self.groups, progress=self.say
             )
-        self.database.vacuum(NARROW)
+        self.database.settle(NARROW)
         self._filled[NARROW] = self.groups
 
     def _fill_project(self, contestant: Contestant) -> None:
         checkout, url = contestant.checkout, self.url(contestant)
         if contestant.name not in self._filled:
             self.database.create(contestant.database)
-            manage(checkout, url, "migrate", "--verbosity", "0")
-            manage(checkout, url, "create_broker", BROKER, "--hold-lifetime", "3600")
-            self._keys[contestant.name] = manage(checkout, url, "create_api_key", BROKER)
-            self.import_book(contestant, filling.first_groups())
+            book = self.folder / f"{contestant.name}.csv"
+            filling.write_book(book, filling.templates())
+            self._keys[contestant.name] = manage(
+                *(checkout, url),
+                ("migrate", "--verbosity", "0"),
+                ("create_broker", BROKER, "--hold-lifetime", "3600"),
+                ("import_inventory", "--strict", BROKER, str(book)),
+                ("create_api_key", BROKER),
+            ).splitlines()[-1]
+            for prefix, (template, groups) in filling.COPIES.items():
+                self.multiply(contestant, template, prefix, (1, groups))
         done = self._filled.get(contestant.name, 0)
         self.multiply(contestant, filling.TEMPLATE, "g-", (done + 1, self.groups))
         self._filled[contestant.name] = max(done, self.groups)
+        self.database.settle(contestant.database)
 
-    def import_book(
-        self, contestant: Contestant, groups: filling.Groups, *, price: str = filling.PRICE
-    ) -> str:
-        """Import a file with the given groups, and return what the command prints.
+    def import_groups(self, contestant: Contestant, groups: filling.Groups) -> None:
+        """Import a file with the given groups.
 
         Raises:
             ContestantFailed: a row was refused.
         """
         book = self.folder / f"{contestant.name}.csv"
-        filling.write_book(book, groups, price=price)
-        options = ("--strict", BROKER, str(book))
-        return manage(contestant.checkout, self.url(contestant), "import_inventory", *options)
+        filling.write_book(book, groups)
+        command = ("import_inventory", "--strict", BROKER, str(book))
+        manage(contestant.checkout, self.url(contestant), command)
 
     def multiply(
         self,
@@ -188,5 +201,3 @@ class Arena:
                 overrides=overrides or {},
             ):
                 raise ContestantFailed(f"There is no ticket group {template} to copy.")
-            connection.execute("CHECKPOINT")
-        self.database.vacuum(contestant.database)

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 from automator.bench.arena import Arena
-from automator.bench.services import Contestant, environment
+from automator.bench.checkout import environment
+from automator.bench.services import Contestant
 
 # For the narrow tables. Each query counts violations.
 NARROW_CHECKS = {

@@ -47,11 +47,14 @@ class Database:
         """Return a new connection, which commits each statement."""
         return psycopg.connect(self.url(name), autocommit=True)
 
-    def create(self, name: str, *, template: str = "template1") -> None:
+    def create(self, name: str) -> None:
+        """Make an empty database."""
+        self._counters.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+    def copy(self, template: str, name: str) -> None:
         """Make a database as a copy of another one, to which nobody may be connected."""
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
-        with self.connect() as connection:
-            connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+        self._counters.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
 
     def version(self) -> str:
         """Return the version of PostgreSQL."""
@@ -75,6 +78,11 @@ class Database:
         """Vacuum and analyse all tables of a database."""
         with self.connect(name) as connection:
             connection.execute("VACUUM ANALYZE")
+
+    def settle(self, name: str) -> None:
+        """Vacuum a database that was filled, and write everything to the disk."""
+        self.vacuum(name)
+        self._counters.execute("CHECKPOINT")
 
     @contextlib.contextmanager
     def without_autovacuum(self) -> Iterator[None]:

@@ -19,11 +19,15 @@ HOT_GROUPS, BIG_GROUPS, BIG_SEATS = 100, 400, 200
 CHUNK = 50_000  # groups that one statement adds
 PRICE = "40.00"
 TEMPLATE = "template"
+BIG = "big-0"
 STALE = "stale-0"  # the group whose overdue hold is copied for the sweep
 COLUMNS = (
     *("inventory_id", "event_name", "venue_name", "event_date", "event_id", "quantity"),
     *("section", "row", "seats", "list_price", "split_type"),
 )
+# The groups that every database has, whatever its size: by the beginning of their remote ids, the
+# group that they are copies of, and how many there are.
+COPIES = {"hot-": (BIG, HOT_GROUPS), "big-": (BIG, BIG_GROUPS)}
 Progress = Callable[[str], None]
 Groups = Iterable[tuple[str, int]]  # remote ids, and how many seats each group has
 
@@ -33,13 +37,9 @@ def labels(seats: int) -> list[str]:
     return [str(number) for number in range(1, seats + 1)]
 
 
-def first_groups() -> Iterator[tuple[str, int]]:
-    """Yield the remote id and the number of seats of each group that is not a copy."""
-    yield TEMPLATE, SEATS
-    yield STALE, SEATS
-    for name, groups in (("hot", HOT_GROUPS), ("big", BIG_GROUPS)):
-        for number in range(1, groups + 1):
-            yield f"{name}-{number}", BIG_SEATS
+def templates() -> Iterator[tuple[str, int]]:
+    """Yield the remote id and the number of seats of each group that is copied."""
+    yield from ((TEMPLATE, SEATS), (STALE, SEATS), (BIG, BIG_SEATS))
 
 
 def write_book(path: Path, groups: Groups, *, price: str = PRICE) -> None:
@@ -157,18 +157,16 @@ def fill_narrow(
 ) -> None:
     """Add the same groups to the tables of the other contestants."""
     connection.execute("INSERT INTO broker VALUES (1, %s, 3600, 'USD')", (key_hash,))
-    for remote_id, seats in first_groups():
-        connection.execute(
-            "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats, quantity,"
-            " price) VALUES (1, %s, '101', 'A', %s, %s, %s)",
-            (remote_id, labels(seats), seats, PRICE),
-        )
-    for start in range(1, groups + 1, CHUNK):
-        end = min(start + CHUNK - 1, groups)
-        connection.execute(
-            "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats, quantity,"
-            " price) SELECT 1, 'g-' || n, '101', 'A', %s, %s, %s"
-            " FROM generate_series(%s::int, %s::int) n",
-            (labels(SEATS), SEATS, PRICE, start, end),
-        )
-        progress(f"{end:,} of {groups:,} groups")
+    for prefix, seats, copies in (
+        *((prefix, BIG_SEATS, copies) for prefix, (_, copies) in COPIES.items()),
+        ("g-", SEATS, groups),
+    ):
+        for start in range(1, copies + 1, CHUNK):
+            end = min(start + CHUNK - 1, copies)
+            connection.execute(
+                "INSERT INTO ticket_group (broker_id, remote_id, section, row_name, seats,"
+                " quantity, price) SELECT 1, %s || n, '101', 'A', %s, %s, %s"
+                " FROM generate_series(%s::int, %s::int) n",
+                (prefix, labels(seats), seats, PRICE, start, end),
+            )
+            progress(f"{end:,} of {copies:,} groups")

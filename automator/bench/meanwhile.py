@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from automator.bench import filling, probe
 from automator.bench.arena import BROKER, Arena, Ready
-from automator.bench.services import ContestantFailed, environment
+from automator.bench.checkout import ContestantFailed, environment
 from automator.postgres.processes import child
 
 SECONDS_TO_BEGIN, SECONDS_TO_END = 60, 300
@@ -57,13 +57,14 @@ def prepare(arena: Arena, ready: Ready, during: str, size: int) -> None:
         ContestantFailed: the project refused something.
     """
     if during == "import":
-        arena.import_book(ready.contestant, _groups(size))
+        arena.import_groups(ready.contestant, _groups(size))
         return
     assert ready.service  # noqa: S101 -- the project is served
     caller = probe.Caller(ready.service.port, ready.key, "stale-template")
     with contextlib.closing(caller):
         caller.hold(filling.STALE)
     arena.multiply(ready.contestant, filling.STALE, "stale-", (1, size), STALE)
+    arena.database.settle(ready.contestant.database)
 
 
 @contextlib.contextmanager

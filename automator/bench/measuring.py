@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from automator.bench import cpu, pgbench, wrk
+from automator.bench import cpu, pgbench
 from automator.bench.arena import Arena, Ready
+from automator.bench.fire import Aim, fire
 from automator.bench.loads import LOADS
 
 
@@ -79,17 +80,10 @@ def take_turn(
     groups = load.numbers(ordinary=ordinary, turn=round_)
     before = read(arena, ready)
     if ready.service:
-        fire = wrk.fire(
-            ready.service.url,
-            load,
-            groups=groups,
-            prefix=arena.new_prefix(),
-            key=ready.key,
-            seed=round_,
-            seconds=seconds,
-        )
+        aim = Aim(ready.service.port, ready.key, load, groups, arena.new_prefix(), round_)
+        fired = fire(aim, seconds=seconds)
     else:
-        fire = pgbench.fire(
+        fired = pgbench.fire(
             arena.url(ready.contestant),
             load,
             groups=groups,
@@ -99,21 +93,21 @@ def take_turn(
             folder=arena.folder,
         )
     after = read(arena, ready)
-    calls = max(fire.calls, 1)
+    calls = max(fired.calls, 1)
     python, postgres = after.python - before.python, after.postgres - before.postgres
-    others = after.machine - before.machine - python - postgres - fire.cpu
+    others = after.machine - before.machine - python - postgres - fired.cpu
     return Turn(
         contestant=ready.contestant.name,
         load=name,
         round=round_,
-        calls=fire.calls,
-        calls_per_second=fire.calls / fire.seconds,
-        unexpected=fire.unexpected(load),
-        statuses=fire.statuses,
+        calls=fired.calls,
+        calls_per_second=fired.calls / fired.seconds,
+        unexpected=fired.unexpected(load),
+        statuses=fired.statuses,
         python_ms=1000 * python / calls,
         postgres_ms=1000 * postgres / calls,
         wal_bytes=(after.wal - before.wal) / calls,
-        generator_ms=1000 * fire.cpu / calls,
+        generator_ms=1000 * fired.cpu / calls,
         others=max(others, 0.0) / (after.time - before.time),
     )
 

@@ -5,8 +5,8 @@ import resource
 import subprocess
 from pathlib import Path
 
+from automator.bench.fire import CONNECTIONS, SECONDS_TO_END, Fire, GeneratorFailed
 from automator.bench.loads import Load
-from automator.bench.wrk import CONNECTIONS, SECONDS_TO_END, Fire, GeneratorFailed
 from automator.postgres import cluster
 
 # `which` is the number of a ticket group and `id` is random, so that no two holds have the same id.

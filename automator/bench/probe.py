@@ -16,9 +16,10 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from automator.bench.checkout import ContestantFailed
 from automator.bench.database import Database
 from automator.bench.proxy import Proxy
-from automator.bench.services import Contestant, ContestantFailed, Service
+from automator.bench.services import Contestant, Service
 
 SECONDS_UNTIL_REPORTED = 1.1  # a backend reports its counters once a second, after a transaction
 WARM_UP = 6
@@ -120,6 +121,7 @@ def count(
             threads=1,
         )
         with service:
+            service.wait()
             caller = Caller(service.port, key, prefix)
             held: list[str] = []
 
@@ -139,57 +141,38 @@ def count(
                     for act in (hold, hold, doing["release"], doing["invoice"]):
                         act()
             # The holds are settled by the calls of the other two kinds.
-            order = (("hold", 2 * calls + 2), ("release", calls), ("invoice", calls))
-            found = [
-                _counted(
-                    contestant,
-                    database,
-                    proxy,
-                    kind=kind,
-                    act=doing[kind],
-                    calls=number,
-                    groups=groups,
-                )
-                for kind, number in order
-            ]
+            found = []
+            before = _blocks(database, contestant.database, hold)
+            for kind, number, following in (
+                ("hold", 2 * calls + 3, "release"),
+                ("release", calls, "invoice"),
+                ("invoice", calls, "invoice"),
+            ):
+                trips, statements = _trips(proxy, doing[kind], number)
+                after = _blocks(database, contestant.database, doing[following])
+                blocks = (after - before) / (number + 1)
+                before = after
+                found.append(Cost(contestant.name, kind, groups, statements, trips, blocks))
             caller.close()
     return found
 
 
-def _counted(
-    contestant: Contestant,
-    database: Database,
-    proxy: Proxy,
-    *,
-    kind: str,
-    act: Callable[[], None],
-    calls: int,
-    groups: int,
-) -> Cost:
-    """Make calls of one kind. Two more are made, each of which makes the backend report."""
+def _trips(proxy: Proxy, act: Callable[[], None], calls: int) -> tuple[float, float]:
+    """Make calls of one kind, and return the round trips and the statements of one of them."""
     trips, statements = [], []
-    before = _blocks(database, contestant.database, act)
     for _ in range(calls):
         earlier = proxy.trips, proxy.statements
         act()
         trips.append(proxy.trips - earlier[0])
         statements.append(proxy.statements - earlier[1])
-    after = _blocks(database, contestant.database, act)
-    return Cost(
-        contestant=contestant.name,
-        kind=kind,
-        groups=groups,
-        statements=median(statements),
-        trips=median(trips),
-        blocks=(after - before) / (calls + 1),
-    )
+    return median(trips), median(statements)
 
 
 def _blocks(database: Database, name: str, act: Callable[[], None]) -> int:
-    """Return how many blocks of a database were touched until the first transaction of a call.
+    """Make a call, and return how many blocks of a database were touched before.
 
-    The rest of that call is reported later. It is missing at the start and at the end of a count
-    alike.
+    The first transaction of a call, which looks the key up, makes the backend report. The rest of
+    the call is reported later. So it is counted with the calls that follow, of the same kind.
     """
     time.sleep(SECONDS_UNTIL_REPORTED)
     act()

@@ -69,7 +69,8 @@ def _load(summary: dict[str, Any], load: dict[str, Any]) -> Iterator[str]:
             yield f"{first} : {each['contestant']} = {compared(each['ratio'], summary['rounds'])}"
     for each in load["rows"]:
         if "to_spread" in each:
-            yield f"{each['contestant']} : its spread load = {compared(each['to_spread'], summary['rounds'])}"
+            ratio = compared(each["to_spread"], summary["rounds"])
+            yield f"{each['contestant']} : its spread load = {ratio}"
 
 
 def _costs(summary: dict[str, Any]) -> Iterator[str]:

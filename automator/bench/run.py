@@ -7,24 +7,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from automator.bench import audit, cpu, latency, meanwhile
+from automator.bench import audit, cpu, meanwhile
 from automator.bench.arena import Arena, Ready
-from automator.bench.latency import HALF, Sample
+from automator.bench.fire import Aim, steadily
+from automator.bench.generator import Counted
 from automator.bench.loads import LOADS
 from automator.bench.meanwhile import Work
 from automator.bench.measuring import Turn, middle, take_turn
-from automator.bench.openloop import Task
 from automator.bench.probe import Cost
 from automator.bench.services import Contestant
 
-OTHER_SHARES = (0.25, 0.75, 0.9)  # of the own saturation, measured once each
+HALF = 0.5  # of the own saturation
 FEWEST_UPDATES = 100  # of a table whose share of HOT updates is told
-WARM_UP = 2  # seconds for each contestant and load
+MOST_WARM_UP = 2  # seconds for each contestant and load
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be measured. `sizes` are numbers of tickets; all turns are made at the last."""
+    """What is to be measured.
+
+    `sizes` are numbers of tickets; all turns are made at the last. `shares` are those of the own
+    saturation at which latencies are measured once, beside the half that every round measures.
+    """
 
     contestants: tuple[Contestant, ...]
     loads: tuple[str, ...]
@@ -33,8 +37,20 @@ class Plan:
     seconds: int
     counted: int
     latency_seconds: int
+    shares: tuple[float, ...]
     stale: int
     imported: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The latencies of a contestant in one round, at a share of its own saturation."""
+
+    contestant: str
+    share: float
+    rate: float
+    round: int
+    counted: Counted
 
 
 @dataclass(slots=True)
@@ -84,7 +100,7 @@ class Run:
             self.results.machine["postgresql"] = arena.database.version()
             self.results.machine["commit"] = commit(self.plan.contestants[0].checkout)
             self._fill(arena)
-            ready = [arena.start(each) for each in self.plan.contestants]
+            ready = arena.start(self.plan.contestants)
             for load in self.plan.loads:
                 before = arena.database.updates(self.plan.contestants[0].database)
                 self._load(arena, ready, load)
@@ -119,9 +135,10 @@ class Run:
             for each in ready:
                 meanwhile.prepare(arena, each, load.during, size)
         ordinary = size if load.during == "import" else arena.groups
+        warm_up = min(MOST_WARM_UP, self.plan.seconds)
         for each in ready:
             self.say(f"Warming up {each.contestant.name}: {load.title}.")
-            take_turn(arena, each, name, round_=0, seconds=WARM_UP, ordinary=ordinary)
+            take_turn(arena, each, name, round_=0, seconds=warm_up, ordinary=ordinary)
         for round_ in range(1, self.plan.rounds + 1):
             for each in in_turn(ready, round_):
                 work = Work(load=name, contestant=each.contestant.name, round=round_)
@@ -161,23 +178,17 @@ class Run:
         if not self.plan.latency_seconds:
             return
         for round_ in range(1, self.plan.rounds + 1):
-            for share in (HALF, *(OTHER_SHARES if round_ == 1 else ())):
+            for share in (HALF, *(self.plan.shares if round_ == 1 else ())):
                 for each in in_turn(served, round_):
                     self._sample(arena, each, share, round_)
 
     def _sample(self, arena: Arena, ready: Ready, share: float, round_: int) -> None:
         assert ready.service  # noqa: S101 -- pgbench is left out
         rate = share * self._saturation(ready)
-        task = Task(
-            port=ready.service.port,
-            key=ready.key,
-            prefix=arena.new_prefix(),
-            groups=arena.groups,
-            rate=rate,
-            seconds=self.plan.latency_seconds,
-            seed=round_,
-        )
-        found = latency.measure(task)
+        load = LOADS["spread"]
+        groups = load.numbers(ordinary=arena.groups, turn=round_)
+        aim = Aim(ready.service.port, ready.key, load, groups, arena.new_prefix(), round_)
+        found = steadily(aim, rate=rate, seconds=self.plan.latency_seconds)
         name = ready.contestant.name
         self.results.samples.append(Sample(name, share, rate, round_, found))
         self._progress(
@@ -196,7 +207,7 @@ class Run:
         due = turns * self.plan.rounds
         if self.plan.latency_seconds and "spread" in self.plan.loads:
             served = sum(bool(each.command) for each in self.plan.contestants)
-            due += served * (self.plan.rounds + len(OTHER_SHARES))
+            due += served * (self.plan.rounds + len(self.plan.shares))
         return due
 
     def _progress(self, text: str) -> None:

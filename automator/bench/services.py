@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import importlib.util
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -13,19 +12,16 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from automator.bench.checkout import BASE, ContestantFailed, environment
 from automator.postgres.processes import child
 
-BASE = Path(__file__).resolve().parent.parent.parent
 WORKERS, THREADS = 2, 8
 FIRST_PORT, LAST_PORT = 18_100, 18_999  # below those that the kernel takes for clients
 SECONDS_TO_START, SECONDS_TO_STOP = 60, 10
-# What the caller's environment must not decide for the contestants.
-NOT_PASSED_ON = ("DATABASE_URL", "DEMO", "DEBUG", "DJANGO_SETTINGS_MODULE", "MAKEFLAGS")
 OTHERS = "automator.bench.contestants"
 
 
-class ContestantFailed(Exception):
-    """A contestant could not be started, or a command of the project failed."""
+ports = iter(range(FIRST_PORT + os.getpid() % 400, LAST_PORT))
 
 
 @dataclass(frozen=True)
@@ -57,13 +53,19 @@ class Contestant:
         return next((name for name in self.needs if not importlib.util.find_spec(name)), "")
 
 
-GUNICORN = ("-m", "gunicorn", "--worker-class", "gthread", "--workers", "{workers}")
-GUNICORN += ("--threads", "{threads}", "--keep-alive", "75", "--bind", "127.0.0.1:{port}")
+GUNICORN = (
+    *("-m", "gunicorn", "--worker-class", "gthread", "--workers", "{workers}"),
+    *("--threads", "{threads}", "--keep-alive", "75", "--bind", "127.0.0.1:{port}"),
+)
 PROJECT = ("-m", "gunicorn", "-c", "python:automator.gunicorn", "automator.wsgi")
-GRANIAN = ("-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}")
-GRANIAN += ("--workers", "{workers}", "--blocking-threads", "{threads}", "--no-ws")
-UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}")
-UVICORN += ("--no-access-log", "--log-level", "warning")
+GRANIAN = (
+    *("-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", "{port}"),
+    *("--workers", "{workers}", "--blocking-threads", "{threads}", "--no-ws"),
+)
+UVICORN = (
+    *("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--workers", "{workers}"),
+    *("--no-access-log", "--log-level", "warning"),
+)
 
 
 def contestants(project: Path, baseline: Path | None) -> dict[str, Contestant]:
@@ -141,21 +143,12 @@ class Service:
         self._command = [part.format(**numbers) for part in contestant.command]
 
     @property
-    def url(self) -> str:
-        """The address of the service."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
     def pid(self) -> int:
         """The id of its first process, of which all others are descendants."""
         return self._process.pid
 
     def __enter__(self) -> "Service":
-        """Start it, and return when it answers.
-
-        Raises:
-            ContestantFailed: it ends, or does not answer in time.
-        """
+        """Start it."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, *self._command],
@@ -167,15 +160,20 @@ class Service:
                 start_new_session=True,
                 preexec_fn=child(signal.SIGTERM),  # noqa: PLW1509 -- there are no threads yet
             )
+        return self
+
+    def wait(self) -> None:
+        """Return when it answers.
+
+        Raises:
+            ContestantFailed: it has ended, or does not answer in time.
+        """
         deadline = time.monotonic() + SECONDS_TO_START
         while not answers(self.port):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                raise ContestantFailed(
-                    f"{self.contestant.name} does not start: {self.last_words()}"
-                )
-            time.sleep(0.1)
-        return self
+                reason = self._log.read_text(errors="replace").strip()[-500:]
+                raise ContestantFailed(f"{self.contestant.name} does not start: {reason}")
+            time.sleep(0.05)
 
     def __exit__(self, *exception: object) -> None:
         """End all its processes."""
@@ -186,31 +184,14 @@ class Service:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def last_words(self) -> str:
-        """Return the end of its log."""
-        return self._log.read_text(errors="replace").strip()[-500:]
-
-
-def environment(**special: str) -> dict[str, str]:
-    """Return the environment of a contestant or of a command of the project: production's."""
-    outside = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
-    return {
-        **outside,
-        "DEMO": "0",
-        "SECRET_KEY": secrets.token_urlsafe(64),
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "PROXY_HOPS": "1",
-        **special,
-    }
-
 
 def free_port() -> int:
-    """Return a port that nobody listens on.
+    """Return a port that nobody listens on, and that was not returned before.
 
     Raises:
         ContestantFailed: there is none.
     """
-    for port in range(FIRST_PORT + os.getpid() % 400, LAST_PORT):
+    for port in ports:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
@@ -225,25 +206,3 @@ def answers(port: int) -> bool:
         connection.getresponse().read()
         return True
     return False
-
-
-def manage(checkout: Path, database_url: str, *arguments: str) -> str:
-    """Run a command of the project, and return what it prints.
-
-    Raises:
-        ContestantFailed: the command fails.
-    """
-    done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        check=False,
-        cwd=checkout,
-        env=environment(DATABASE_URL=database_url),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        preexec_fn=child(signal.SIGTERM),
-    )
-    if done.returncode:
-        words = (done.stderr or done.stdout).strip()[-500:]
-        raise ContestantFailed(f"manage.py {arguments[0]} failed: {words}")
-    return done.stdout.strip()

@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from automator.bench.filling import SEATS
-from automator.bench.latency import HALF
+from automator.bench.fire import CONNECTIONS, has_wrk
+from automator.bench.generator import Counted
 from automator.bench.loads import LOADS
 from automator.bench.measuring import Turn, middle, ratios
-from automator.bench.run import Results
+from automator.bench.run import HALF, Results
 from automator.bench.services import THREADS, WORKERS
-from automator.bench.wrk import CONNECTIONS
 
 FIGURES = ("calls_per_second", "cpu_ms", "python_ms", "postgres_ms", "wal_bytes", "others")
 DIGITS = 4
@@ -30,6 +30,7 @@ def of(results: Results) -> dict[str, Any]:
         "connections": CONNECTIONS,
         "workers": WORKERS,
         "threads": THREADS,
+        "generator": "wrk" if has_wrk() else "Python",
         "others": figure([turn.others for turn in results.turns]),
         "contestants": {each.name: each.title for each in plan.contestants},
         "loads": [_load(results, name) for name in plan.loads],
@@ -110,8 +111,15 @@ def _latencies(results: Results) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"contestant": name, "share": share}
         row["rate"] = round(middle([sample.rate for sample in samples]), 1)
         for key in ("p50", "p95", "p99"):
-            row[key] = figure([getattr(sample.latencies, key) for sample in samples])
-        row["calls"] = sum(sample.latencies.calls for sample in samples)
-        row["bad"] = sum(s.latencies.unexpected + s.latencies.late for s in samples)
+            row[key] = figure([getattr(sample.counted, key) for sample in samples])
+        row["calls"] = sum(sample.counted.calls for sample in samples)
+        row["bad"] = sum(_bad(sample.counted) for sample in samples)
         found.append(row)
     return found
+
+
+def _bad(counted: Counted) -> int:
+    """Return how many calls were lost, or had an answer that does not belong to the load."""
+    expected = {str(status) for status in LOADS["spread"].expected}
+    answers = counted.statuses.items()
+    return counted.lost + sum(number for status, number in answers if status not in expected)

@@ -1,7 +1,7 @@
 """Charts of a summary of the bench, as SVG without scripts or inline styles."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.utils.html import format_html, format_html_join
@@ -44,7 +44,9 @@ def standalone(chart: SafeString) -> str:
 
 def ladder(summary: dict[str, Any]) -> SafeString | None:
     """Return the calls per second of all contestants under the spread load, as bars."""
-    rows = next((load["rows"] for load in summary["loads"] if load["name"] == "spread"), [])
+    rows: list[dict[str, Any]] = next(
+        (load["rows"] for load in summary["loads"] if load["name"] == "spread"), []
+    )
     if not rows:
         return None
     colours = colours_of(summary)
@@ -155,7 +157,7 @@ def colours_of(summary: dict[str, Any]) -> dict[str, str]:
 def _with_axes(
     words: str,
     summary: dict[str, Any],
-    lines: dict[str, Sequence[Point]],
+    lines: Mapping[str, Sequence[Point]],
     rungs: Iterable[tuple[float, str]],
     ticks: Iterable[tuple[float, str]],
 ) -> SafeString:

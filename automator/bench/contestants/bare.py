@@ -43,7 +43,7 @@ def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]
             sql, parameters = HOLD, (key, body["remote_id"], body["quantity"], body["global_id"])
         else:
             sql, parameters = INVOICE, (key, body["order_id"], body["global_id"])
-    status, answer = connection().execute(sql, parameters).fetchone()
+    [(status, answer)] = connection().execute(sql, parameters).fetchall()
     content = answer.encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
     start_response(PHRASES[status], headers)

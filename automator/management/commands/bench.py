@@ -11,18 +11,32 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from automator.bench import report, summary, wrk
+from automator.bench import report, summary
+from automator.bench.checkout import ContestantFailed
+from automator.bench.fire import WITHOUT_WRK, GeneratorFailed, has_wrk
 from automator.bench.loads import LOADS
 from automator.bench.run import Plan, Results, Run
-from automator.bench.services import Contestant, ContestantFailed, contestants
-from automator.bench.wrk import GeneratorFailed
+from automator.bench.services import Contestant, contestants
 from automator.postgres.cluster import PostgresError
 from automator.postgres.processes import Terminated, exit_on
 from automator.speed import charts, page
 
 MOST_ROUNDS, MOST_SECONDS, MOST_TICKETS = 50, 600, 100_000_000
-USUAL = {"rounds": 10, "seconds": 3, "tickets": "1000000", "counted": 100, "latency_seconds": 5}
-QUICK = {"rounds": 5, "seconds": 1, "tickets": "10000", "counted": 10, "latency_seconds": 2}
+USUAL: dict[str, Any] = {
+    "rounds": 10,
+    "seconds": 3,
+    "tickets": "1000000",
+    "counted": 100,
+    "latency_seconds": 5,
+}
+SHARES = (0.25, 0.75, 0.9)
+QUICK: dict[str, Any] = {
+    "rounds": 5,
+    "seconds": 1,
+    "tickets": "10000",
+    "counted": 10,
+    "latency_seconds": 2,
+}
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
@@ -136,10 +150,10 @@ class Command(BaseCommand):
         Raises:
             CommandError: something cannot be started, was stopped, or the audit found differences.
         """
-        exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if not wrk.installed():
-            raise CommandError(wrk.INSTALL)
         plan = self.plan(options)
+        exit_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if not has_wrk():
+            self.say(WITHOUT_WRK)
         try:
             results = Run(plan, self.say).go()
         except Terminated:
@@ -188,6 +202,7 @@ class Command(BaseCommand):
             sizes=sizes(chosen.pop("tickets")),
             stale=options["stale"],
             imported=options["imported"],
+            shares=() if options["quick"] else SHARES,
             **chosen,
         )
 
