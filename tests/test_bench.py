@@ -20,7 +20,7 @@ from automator.bench.generator import at
 from automator.bench.mix import Mix
 from automator.bench.proxy import Proxy
 from automator.bench.services import contestants
-from automator.postgres.server import SOCKET
+from automator.postgres.sockets import SOCKET
 from automator.speed import charts, page
 from tests.support.programs import CHECKOUT, Program, alive, processes_in, wait_until
 
@@ -92,7 +92,9 @@ def test_a_call_of_one_function_is_one_statement_and_one_trip(
 def test_audit_agrees_afterwards(measured: tuple[str, dict[str, Any], Path]) -> None:
     output, results, _ = measured
 
-    assert results["differences"] == dict.fromkeys(("project", "bare", "drf", "pgbench"), [])
+    assert results["differences"] == {
+        contestant: [] for contestant in ("project", "bare", "drf", "pgbench")
+    }
     assert output.count(": everything agrees.") == 4
 
 

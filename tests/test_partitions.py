@@ -29,7 +29,8 @@ from tests.support.tenant_tables import (
     partition_by_broker,
     rows,
 )
-from tests.test_constraints import OF_ANOTHER_BROKER, REFUSED, books, other_broker  # noqa: F401
+from tests.test_constraints import OF_ANOTHER_BROKER, REFUSED, other_broker  # noqa: F401
+from tests.test_constraints import rows as a_row_in_every_table  # noqa: F401
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("partitioned")]
 
@@ -120,7 +121,7 @@ def test_primary_key_of_each_table_holds(brokers: list[Broker], whole: list[str]
         assert violates(error, f"{table}_pkey"), table
 
 
-@pytest.mark.usefixtures("other_broker", "books")
+@pytest.mark.usefixtures("other_broker", "a_row_in_every_table")
 def test_every_constraint_holds_and_is_known_by_its_name(subtests: pytest.Subtests) -> None:
     for name, statement in {**REFUSED, **OF_ANOTHER_BROKER}.items():
         with subtests.test(msg=name):

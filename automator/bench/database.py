@@ -10,7 +10,8 @@ import psycopg
 from psycopg import sql
 
 from automator.postgres import cluster
-from automator.postgres.server import PORT, Server
+from automator.postgres.server import Server
+from automator.postgres.sockets import PORT
 
 # Durable as in production: every commit waits for the disk. The other values are those of a small
 # server, so that checkpoints do not come in the middle of every turn.

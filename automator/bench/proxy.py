@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from automator.postgres.server import SOCKET
+from automator.postgres.sockets import SOCKET
 
 HEADER = 5  # bytes of a message before its body: a letter, and a length that counts itself
 COMMAND_COMPLETE = ord("C")
