@@ -6,7 +6,6 @@ from itertools import islice
 from typing import NamedTuple
 
 from holds import claims, make_room
-from holds.models import Hold
 from inventory import seats, split_rules
 from inventory.errors import InsufficientTickets, Refusal, SplitNotAllowed
 from inventory.models import TicketGroup
@@ -51,13 +50,13 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> R
 
 def with_room(
     group: TicketGroup, situation: claims.Situation, request: Request
-) -> tuple[range | None, Sequence[Hold]]:
+) -> tuple[range | None, list[int]]:
     """Choose the tickets for a new hold, and the overdue holds that must be expired first.
 
     `situation` is what the call has read of the locked group. Returns the positions to hold, or
-    None where tickets have no seat numbers, and the holds to expire. The call succeeds if there is
-    any set of overdue holds whose expiry lets it succeed. The holds that are overdue for longest
-    are expired first, and only those that the call needs.
+    None where tickets have no seat numbers, and the ids of the holds to expire. The call succeeds
+    if there is any set of overdue holds whose expiry lets it succeed. The holds that are overdue
+    for longest are expired first, and only those that the call needs.
 
     Both refusals describe the group as if all its overdue holds were expired.
 
@@ -71,7 +70,7 @@ def with_room(
     """
     rows = seats.rows(group.seats, stride=group.stride)
     positions = _choice(group, request, rows, situation.claimed, group.free)
-    overdue: Sequence[Hold] = ()
+    overdue: list[int] = []
     if positions is None:
         exact = request.conditions.rule == split_rules.SplitRule.NONE
         waiting = claims.waiting(group, quantity=request.quantity, exact=exact, now=situation.now)
@@ -84,6 +83,7 @@ def with_room(
                 group, request, stock, waiting=waiting, may_free_at=last, now=situation.now
             )
         freed = [waiting.held[index] for index in going]
+        overdue = [held.id for held in freed]
         positions = _choice(
             group,
             request,
@@ -93,8 +93,6 @@ def with_room(
         )
         if positions is None:
             raise ValueError(f"No room for {request} in ticket group {group.id}")
-        ids = [held.id for held in freed]
-        overdue = list(Hold.objects.overdue_of([group.id], situation.now).filter(id__in=ids))
     return positions if group.seats else None, overdue
 
 

@@ -4,7 +4,7 @@ They are written in SQL because they are the hot path: a call sends one statemen
 read, and then all its writes together.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,6 +18,7 @@ from holds.make_room import MOST_LISTED, Held
 from holds.models import STAFF_PREFIX, Hold, State
 from inventory.database.trips import Rows, Statement, insert
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
+from inventory.models.ledger import INSERT_ENTRIES
 from inventory.transactions import send, write
 from inventory.violations import violates
 
@@ -345,6 +346,44 @@ _CHANGE = Statement(
 )
 
 
+def expire(hold_ids: Sequence[int], *, now: datetime, caller: Caller) -> None:
+    """Expire holds of locked groups in one statement. The ledger has them in the order of expiry.
+
+    The caller has read under the lock that they are held, and that they are overdue at `now`.
+    """
+    write(_EXPIRE(ids=list(hold_ids), now=now, asked_by=caller.name, request_id=caller.request_id))
+
+
+# The entries of a group are numbered from its counter on, and show its counters after each of them.
+_EXPIRE = Statement(
+    "expire",
+    f"""
+    WITH overdue AS (
+        SELECT id, broker_id, group_id, quantity, seats, global_id,
+            row_number() OVER in_order AS nth, sum(quantity) OVER in_order AS so_far
+        FROM holds_hold WHERE id = ANY (%(ids)s::bigint[])
+        WINDOW in_order AS (PARTITION BY group_id ORDER BY expires_at, id)),
+    expired AS (
+        UPDATE holds_hold SET state = 'expired', positions = NULL, changed_at = %(now)s
+        WHERE id = ANY (%(ids)s::bigint[])),
+    of_group AS (
+        SELECT group_id, sum(quantity) AS tickets, count(*) AS holds
+        FROM overdue GROUP BY group_id),
+    changed AS (
+        UPDATE inventory_ticketgroup ticketgroup
+        SET held = held - tickets, entries = entries + holds
+        FROM of_group WHERE ticketgroup.id = of_group.group_id
+        RETURNING ticketgroup.id, ticketgroup.quantity, held + tickets AS held, sold,
+            entries - holds AS entries)
+    {INSERT_ENTRIES}
+    SELECT broker_id, group_id, entries + nth, 'expired', overdue.quantity, seats, global_id,
+        changed.quantity, held - so_far, sold, %(asked_by)s, %(request_id)s, %(now)s
+    FROM overdue JOIN changed ON changed.id = overdue.group_id
+    ORDER BY group_id, nth
+    """,  # noqa: S608  no outside text in it
+)
+
+
 def reseat(hold: Hold, group: TicketGroup, positions: range | None) -> None:
     """Set the positions and seats of an expired hold, without saving the hold."""
     for name, value in _seated(group, positions).items():
@@ -354,7 +393,6 @@ def reseat(hold: Hold, group: TicketGroup, positions: range | None) -> None:
 _STATE_AFTER = {
     Effect.RELEASED: State.RELEASED,
     Effect.RELEASED_LATE: State.RELEASED,
-    Effect.EXPIRED: State.EXPIRED,
     Effect.INVOICED: State.INVOICED,
     Effect.INVOICED_LATE: State.INVOICED,
     Effect.VOIDED: State.VOIDED,

@@ -66,8 +66,8 @@ def place(
         if situation.past:
             raise NotForSale("The event is past.")
         positions, overdue = with_room(group, situation, by_rule(group, quantity))
-        for hold in overdue:
-            claims.change(hold, Effect.EXPIRED, now=situation.now, caller=caller)
+        if overdue:
+            claims.expire(overdue, now=situation.now, caller=caller)
         hold = claims.claim(
             group,
             global_id=global_id,
@@ -153,9 +153,10 @@ def expire(
         _GROUPS_WITH_OVERDUE_HOLDS(besides=list(besides), only=only), limit=batch
     ) as groups:
         now = claims.clock()
-        overdue = list(Hold.objects.overdue_of([group.id for group in groups], now)[:batch])
-        for hold in overdue:
-            claims.change(hold, Effect.EXPIRED, now=now, caller=caller)
+        holds = Hold.objects.overdue_of([group.id for group in groups], now)
+        overdue = list(holds.values_list("id", flat=True)[:batch])
+        if overdue:
+            claims.expire(overdue, now=now, caller=caller)
     return len(overdue)
 
 

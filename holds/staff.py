@@ -15,7 +15,7 @@ from holds.allocation import by_staff, with_room
 from holds.models import STAFF_PREFIX, Hold, State
 from holds.services import Outcome
 from inventory.errors import Refusal, TicketGroupNotFound
-from inventory.models import Caller, Effect, TicketGroup
+from inventory.models import Caller, TicketGroup
 
 # A time further ahead is a typing error, such as the year 2062. Python has no year after 9999.
 FURTHEST = timedelta(days=3650)
@@ -124,8 +124,8 @@ def take(
         raise TicketGroupNotFound
     choose = by_staff(group, wanted.quantity, wanted.seats)
     positions, overdue = with_room(group, situation, choose)
-    for other in overdue:
-        claims.change(other, Effect.EXPIRED, now=situation.now, caller=caller)
+    if overdue:
+        claims.expire(overdue, now=situation.now, caller=caller)
     claims.claim(
         group,
         global_id=wanted.global_id,

@@ -284,7 +284,10 @@ def broken(database_clock: DatabaseClock) -> TicketGroup:
 @alone
 @pytest.mark.parametrize("batch", [1, 2, 100])
 def test_a_group_whose_counters_are_off_stops_no_other_one(broken: TicketGroup, batch: int) -> None:
-    out, problem = StringIO(), f"(?s)of 1 ticket group .*group {broken.id}: .*held_not_negative"
+    out, problem = (
+        StringIO(),
+        f"(?s)of 1 ticket group .*group {broken.id}: .*claims_within_quantity",
+    )
     with pytest.raises(CommandError, match=problem):
         call_command("expire_holds", "--batch", batch, stdout=out)
 
@@ -327,14 +330,18 @@ def test_a_broker_that_somebody_locks_stops_no_other_one(
 ) -> None:
     overdue(broker, database_clock, 1)
     overdue(BrokerFactory(), database_clock, 1)
-    statement = claims.change
+    statement = claims.expire
 
-    def waits(hold: Hold, *arguments: Any, **facts: Any) -> None:
-        statement(hold, *arguments, **facts)
+    def waits(hold_ids: list[int], **facts: Any) -> None:
+        statement(hold_ids, **facts)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT FROM inventory_broker WHERE id = %s FOR SHARE", [hold.broker_id])
+            cursor.execute(
+                "SELECT FROM inventory_broker WHERE id = ANY"
+                " (ARRAY(SELECT broker_id FROM holds_hold WHERE id = ANY (%s))) FOR SHARE",
+                [hold_ids],
+            )
 
-    monkeypatch.setattr(claims, "change", waits)
+    monkeypatch.setattr(claims, "expire", waits)
     with outsider() as rival:
         rival.execute("SELECT FROM inventory_broker WHERE id = %s FOR UPDATE", (broker.id,))
         with pytest.raises(CommandError, match="lock timeout"):

@@ -116,7 +116,7 @@ def test_an_invoice_waits_for_the_sweep_and_is_honoured_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sweeping = Pause()
-    before(monkeypatch, claims, "change", sweeping)
+    before(monkeypatch, claims, "expire", sweeping)
 
     sweep = rivals.start(lambda: holds.expire(batch=10, caller=SWEEP))
     sweeping.reached.wait(PATIENCE)
@@ -136,7 +136,9 @@ def test_with_the_lock_off_a_sweep_frees_what_was_paid(
     naive: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before(monkeypatch, claims, "change", threading.Barrier(2, timeout=PATIENCE).wait)
+    both_decided = threading.Barrier(2, timeout=PATIENCE)
+    before(monkeypatch, claims, "change", both_decided.wait)
+    before(monkeypatch, claims, "expire", both_decided.wait)
 
     invoice = rivals.start(lambda: overdue.invoice("o-1", "g-1"))
     assert holds.expire(batch=10, caller=SWEEP) == 1
@@ -152,7 +154,7 @@ def test_of_two_sweeps_one_expires_a_hold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sweeping = Pause()
-    before(monkeypatch, claims, "change", sweeping)
+    before(monkeypatch, claims, "expire", sweeping)
 
     first = rivals.start(lambda: holds.expire(batch=10, caller=SWEEP))
     sweeping.reached.wait(PATIENCE)
@@ -170,7 +172,7 @@ def test_with_the_lock_off_two_sweeps_free_the_tickets_twice(
     naive: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before(monkeypatch, claims, "change", threading.Barrier(2, timeout=PATIENCE).wait)
+    before(monkeypatch, claims, "expire", threading.Barrier(2, timeout=PATIENCE).wait)
 
     sweeps = [lambda: holds.expire(batch=10, caller=SWEEP)] * 2
 

@@ -22,7 +22,6 @@ LIMITS = r"SELECT set_config\('lock_timeout', '2s', true\), [^;]*"
 REPLICATED = r"SELECT CASE WHEN current_setting\('synchronous_standby_names'\) <> '' THEN [^;]*"
 # Statements that are not prepared, by their text. The others have names of their own.
 STATEMENTS = {
-    "overdue": r'SELECT [^;]* FROM "holds_hold" WHERE .* ORDER BY "holds_hold"."expires_at" .*',
     "invoices": r'SELECT [^;]* FROM "invoices_invoice" .*',
     "look up invoices": rf'{REPLICATED}; {LIMITS}; SELECT .* FROM "invoices_invoice" .*',
     "look up holds": rf'{REPLICATED}; {LIMITS}; SELECT .* FROM "holds_hold" .*"id"\) IN .*',
@@ -119,8 +118,7 @@ def test_hold_that_needs_overdue_tickets(
     assert heard(lambda: api.hold(group, 6, "g-9")) == [
         *HOLD,
         ["waiting"],
-        ["overdue"],
-        [*["change", "record"] * overdue, "claim", "record", "commit"],
+        ["expire", "claim", "record", "commit"],
     ]
 
 
