@@ -19,8 +19,8 @@ from hypothesis.stateful import (
 )
 
 from automator.audit import differences
-from holds import claims, staff
 from holds import services as holds
+from holds import situations, staff
 from holds.models import STAFF_PREFIX, Hold, OrderException
 from holds.staff import Wanted, new_global_id
 from inventory.errors import InsufficientTickets
@@ -162,7 +162,7 @@ class Marketplace(RuleBasedStateMachine):
             lifetime = timedelta(seconds=self.broker.hold_lifetime)
             return staff.hold(
                 asked,
-                until=claims.clock() + lifetime,
+                until=situations.clock() + lifetime,
                 unit_price=Decimal(40),
                 customer="Jane Doe",
                 caller=STAFF,

@@ -7,9 +7,9 @@ from typing import BinaryIO
 from django.db import models, transaction
 from django.utils import timezone
 
-from holds.claims import clock
 from holds.imports import comparing, locks
 from holds.imports.staging import Progress, stage
+from holds.situations import clock
 from inventory.book import Book, BookError, open_book
 from inventory.models import Broker, TicketGroup
 from inventory.models.imports import Import, ImportRow, ImportState, Quantities, Verdict

@@ -7,10 +7,10 @@ returns the id of the last row that it looked at, or None where there are no mor
 
 from django.db import connection
 
-from holds.claims import clock
 from holds.imports import row_rules
 from holds.imports.row_rules import compared, counts_free
 from holds.restock import restock
+from holds.situations import clock
 from inventory.models import Caller, TicketGroup
 from inventory.models.imports import Import, Verdict
 from inventory.models.ledger import INSERT_ENTRIES
