@@ -8,6 +8,9 @@ import sys
 import tempfile
 import threading
 import xml.etree.ElementTree as ET
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,12 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from automator.bench import report
+from automator.bench import report, summary
 from automator.bench.generator import at
+from automator.bench.measuring import Turn, ratios
 from automator.bench.mix import Mix
 from automator.bench.proxy import Proxy
+from automator.bench.run import in_turn
 from automator.bench.services import contestants
 from automator.postgres.sockets import SOCKET
 from automator.speed import charts, page
@@ -92,9 +97,7 @@ def test_a_call_of_one_function_is_one_statement_and_one_trip(
 def test_audit_agrees_afterwards(measured: tuple[str, dict[str, Any], Path]) -> None:
     output, results, _ = measured
 
-    assert results["differences"] == {
-        contestant: [] for contestant in ("project", "bare", "drf", "pgbench")
-    }
+    assert results["differences"] == {name: [] for name in ("project", "bare", "drf", "pgbench")}
     assert output.count(": everything agrees.") == 4
 
 
@@ -261,17 +264,71 @@ def test_ratio_is_proven_if_enough_rounds_lie_on_one_side_of_1(
     assert ("no proven difference" not in report.compared(ratio, rounds)) == proven
 
 
+def test_ratio_by_cpu_is_more_than_1_where_the_first_one_needs_less() -> None:
+    turns = [turn("project", 1, cpu=2.0), turn("bare", 1, cpu=1.0), turn("project", 2, cpu=9.0)]
+
+    found = ratios(turns, of="bare", to="project", load="spread", figure="cpu_ms")
+    assert found == [0.5], "the second round has no turn of the other one"
+
+
+def turn(contestant: str, round_: int, *, cpu: float) -> Turn:
+    return Turn(
+        contestant=contestant,
+        load="spread",
+        round=round_,
+        calls=1,
+        calls_per_second=1.0,
+        unexpected=0,
+        statuses={},
+        python_ms=cpu / 2,
+        postgres_ms=cpu / 2,
+        wal_bytes=0.0,
+        generator_ms=0.0,
+        others=0.0,
+        yardstick_ms=1.0,
+    )
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_each_contestant_has_each_place_equally_often(number: int) -> None:
+    ready: list[Any] = list(range(number))
+    rounds: list[list[Any]] = [list(in_turn(ready, round_)) for round_ in range(2 * number)]
+
+    for place in range(number):
+        assert sorted(order[place] for order in rounds) == sorted(ready * 2)
+    pairs = Counter(pair for order in rounds for pair in pairwise(order))
+    assert len(set(pairs.values())) <= 1 or number > 3
+    assert all(pairs[one, other] == pairs[other, one] for one, other in pairs)
+
+
+@pytest.mark.parametrize(
+    ("others", "most", "quiet"), [(0.1, 1.1, True), (0.9, 1.1, False), (0.1, 2.0, False)]
+)
+def test_report_says_whether_the_machine_was_quiet(
+    measured: tuple[str, dict[str, Any], Path], *, others: float, most: float, quiet: bool
+) -> None:
+    turns = [
+        replace(turn("project", number, cpu=1.0), others=others, yardstick_ms=taken)
+        for number, taken in enumerate((1.0, most))
+    ]
+    _, results, _ = measured
+
+    assert summary.quiet(turns) == quiet
+    said = "\n".join(report.quietness({**results, "quiet": quiet}))
+    assert ("THE MACHINE WAS NOT QUIET" not in said) == quiet
+
+
 def test_page_shows_the_published_results(client: Client) -> None:
     answer = client.get("/docs/speed/")
 
     text = answer.content.decode()
-    summary = page.facts()["summary"]
+    shown = page.facts()["summary"]
     assert answer.status_code == 200
-    assert summary["machine"]["cpu"] in text
-    assert text.count("<svg") == len(charts.charts(summary)) == 3
+    assert shown["machine"]["cpu"] in text
+    assert text.count("<svg") == len(charts.charts(shown)) == 3
     assert "style=" not in text
     assert "<script" not in text
-    for load in summary["loads"]:
+    for load in shown["loads"]:
         assert f'id="{load["name"]}"' in text
 
 

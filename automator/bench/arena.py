@@ -5,6 +5,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from automator.bench.services import Contestant, Service
 
 BROKER = "Bench"
 NARROW = "narrow"  # the database that those of the other contestants are copied from
+SECONDS_FOR_BACKENDS = 0.5  # after a service has ended, to end and to report their counters
 SCHEMA = Path(__file__).parent / "contestants" / "narrow.sql"
 
 
@@ -112,18 +114,23 @@ class Arena:
         """End all contestants, so that PostgreSQL's counters are complete."""
         self._services.close()
 
-    def count(self, contestant: Contestant, calls: int) -> list[probe.Cost]:
+    def count(
+        self, contestant: Contestant, calls: int
+    ) -> tuple[list[probe.Cost], dict[str, float]]:
         """Count what single calls of a contestant cost. It need not have been started.
+
+        Returns the costs, and the share of HOT updates by table.
 
         Raises:
             ContestantFailed: it does not start, or refuses a call.
         """
         if not contestant.command:
-            return []
+            return [], {}
         self.say(f"Counting statements, round trips and blocks of {contestant.title}.")
         folder = Path(tempfile.mkdtemp(dir=self.folder))
+        before = self.database.updates(contestant.database)
         with self.database.without_autovacuum():
-            return probe.count(
+            costs = probe.count(
                 contestant,
                 self.database,
                 folder=folder,
@@ -132,6 +139,13 @@ class Arena:
                 groups=self.groups,
                 calls=calls,
             )
+        time.sleep(SECONDS_FOR_BACKENDS)
+        shares = {}
+        for table, (updates, hot) in self.database.updates(contestant.database).items():
+            earlier = before.get(table, (0, 0))
+            if updates > earlier[0]:
+                shares[table] = (hot - earlier[1]) / (updates - earlier[0])
+        return costs, shares
 
     def _fill_narrow(self) -> None:
         """Make the database that the others are copied from, once."""

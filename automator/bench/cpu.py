@@ -31,7 +31,7 @@ def of_tree(root: int) -> float:
 
 
 def of_machine() -> float:
-    """Return the CPU seconds of all programs, and those that other machines have taken away."""
+    """Return the CPU seconds of all programs, and those that the host has openly taken away."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     idle, waiting = 3, 4
     busy = [int(field) for field in fields[:8]]

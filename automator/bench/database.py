@@ -101,7 +101,7 @@ class Database:
         with self.connect(name) as connection:
             rows = connection.execute(
                 "SELECT relname, n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables"
-                " WHERE n_tup_upd > 0 ORDER BY relname"
+                " WHERE n_tup_upd > 0 AND NOT starts_with(relname, 'automator_') ORDER BY relname"
             ).fetchall()
         return {table: (updates, hot) for table, updates, hot in rows}
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 SEATS = 10  # of an ordinary group
 # Every turn has a hot group of its own, since a turn leaves some holds behind.
-HOT_GROUPS, BIG_GROUPS, BIG_SEATS = 100, 400, 200
+HOT_GROUPS, BIG_GROUPS, BIG_SEATS = 100, 2000, 200
 CHUNK = 50_000  # groups that one statement adds
 PRICE = "40.00"
 TEMPLATE = "template"

@@ -9,14 +9,15 @@ from automator.bench import cpu, pgbench
 from automator.bench.arena import Arena, Ready
 from automator.bench.fire import Aim, fire
 from automator.bench.loads import LOADS
+from automator.bench.yardstick import Yardstick
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one contestant did in one turn. Costs are for each call, in milliseconds or bytes.
 
-    `others` is how many cores other programs kept busy meanwhile, or other machines on the same
-    host: what they take, the contestants lack.
+    `others` is how many cores other programs kept busy meanwhile, the bench itself among them.
+    `yardstick_ms` is what a fixed work cost then: the more, the slower was the machine.
     """
 
     contestant: str
@@ -31,6 +32,7 @@ class Turn:
     wal_bytes: float
     generator_ms: float
     others: float
+    yardstick_ms: float
 
     @property
     def cpu_ms(self) -> float:
@@ -79,19 +81,20 @@ def take_turn(
     load = LOADS[name]
     groups = load.numbers(ordinary=ordinary, turn=round_)
     before = read(arena, ready)
-    if ready.service:
-        aim = Aim(ready.service.port, ready.key, load, groups, arena.new_prefix(), round_)
-        fired = fire(aim, seconds=seconds)
-    else:
-        fired = pgbench.fire(
-            arena.url(ready.contestant),
-            load,
-            groups=groups,
-            key_hash=arena.key_hash,
-            seed=round_,
-            seconds=seconds,
-            folder=arena.folder,
-        )
+    with Yardstick() as yardstick:
+        if ready.service:
+            aim = Aim(ready.service.port, ready.key, load, groups, arena.new_prefix(), round_)
+            fired = fire(aim, seconds=seconds)
+        else:
+            fired = pgbench.fire(
+                arena.url(ready.contestant),
+                load,
+                groups=groups,
+                key_hash=arena.key_hash,
+                seed=round_,
+                seconds=seconds,
+                folder=arena.folder,
+            )
     after = read(arena, ready)
     calls = max(fired.calls, 1)
     python, postgres = after.python - before.python, after.postgres - before.postgres
@@ -109,16 +112,21 @@ def take_turn(
         wal_bytes=(after.wal - before.wal) / calls,
         generator_ms=1000 * fired.cpu / calls,
         others=max(others, 0.0) / (after.time - before.time),
+        yardstick_ms=yardstick.milliseconds,
     )
 
 
-def ratios(turns: Sequence[Turn], *, of: str, to: str, load: str) -> list[float]:
-    """Return the ratio of two contestants' calls per second in each round that both had."""
-    speed = {
-        (turn.contestant, turn.round): turn.calls_per_second for turn in turns if turn.load == load
+def ratios(
+    turns: Sequence[Turn], *, of: str, to: str, load: str, figure: str = "calls_per_second"
+) -> list[float]:
+    """Return the ratio of two contestants' figures in each round that both had."""
+    found = {
+        (turn.contestant, turn.round): float(getattr(turn, figure))
+        for turn in turns
+        if turn.load == load
     }
-    rounds = sorted({round_ for _, round_ in speed})
-    pairs = [(speed.get((of, r)), speed.get((to, r))) for r in rounds]
+    rounds = sorted({round_ for _, round_ in found})
+    pairs = [(found.get((of, r)), found.get((to, r))) for r in rounds]
     return [mine / theirs for mine, theirs in pairs if mine and theirs]
 
 

@@ -24,11 +24,21 @@ def tables(summary: dict[str, Any]) -> Iterator[str]:
     for name, found in summary["differences"].items():
         yield f"Audit of {name}: " + ("DIFFERENCES:" if found else "everything agrees.")
         yield from (f"  {line}" for line in found)
+    yield from quietness(summary)
+
+
+def quietness(summary: dict[str, Any]) -> Iterator[str]:
+    """Yield how far the figures can be trusted."""
+    taken = summary["yardstick_ms"]
+    uneven = taken["most"] / taken["least"] if taken["least"] else 0.0
     yield (
-        f"Other programs and machines used {summary['others']['median']:.2f} of"
-        f" {summary['machine']['cores']} cores (median of all turns)."
-        " Only ratios within one run mean anything."
+        f"Other programs used {summary['others']['median']:.2f} of {summary['machine']['cores']}"
+        f" cores (median of all turns), and fixed work took up to {uneven:.1f} times its least CPU"
+        " time."
     )
+    if not summary["quiet"]:
+        yield "THE MACHINE WAS NOT QUIET: only statements and round trips can be relied on."
+    yield "Only ratios within one run mean anything."
 
 
 def row(name: str, cells: Sequence[str]) -> str:
@@ -66,7 +76,10 @@ def _load(summary: dict[str, Any], load: dict[str, Any]) -> Iterator[str]:
     first = next(iter(summary["contestants"]))
     for each in load["rows"]:
         if "ratio" in each:
-            yield f"{first} : {each['contestant']} = {compared(each['ratio'], summary['rounds'])}"
+            rounds = summary["rounds"]
+            yield f"{first} : {each['contestant']} = {compared(each['ratio'], rounds)}"
+            if each["cpu_ratio"]["median"]:
+                yield f"  by CPU per call {compared(each['cpu_ratio'], rounds)}"
     for each in load["rows"]:
         if "to_spread" in each:
             ratio = compared(each["to_spread"], summary["rounds"])
@@ -82,7 +95,7 @@ def _costs(summary: dict[str, Any]) -> Iterator[str]:
         cells = (f"{cost['tickets']:,}", cost["call"], f"{cost['statements']:g}")
         yield row(cost["contestant"], (*cells, f"{cost['trips']:g}", f"{cost['blocks']:.1f}"))
     for name, share in summary["hot_updates"].items():
-        yield f"HOT updates of {name} under the spread load: {share:.1%}"
+        yield f"HOT updates of {name} by these calls: {share:.1%}"
 
 
 def _latencies(summary: dict[str, Any]) -> Iterator[str]:

@@ -18,7 +18,6 @@ from automator.bench.probe import Cost
 from automator.bench.services import Contestant
 
 HALF = 0.5  # of the own saturation
-FEWEST_UPDATES = 100  # of a table whose share of HOT updates is told
 MOST_WARM_UP = 2  # seconds for each contestant and load
 
 
@@ -101,11 +100,7 @@ class Run:
             self.results.machine["commit"] = commit(self.plan.contestants[0].checkout)
             self._fill(arena)
             ready = arena.start(self.plan.contestants)
-            for load in self.plan.loads:
-                before = arena.database.updates(self.plan.contestants[0].database)
-                self._load(arena, ready, load)
-                if load == "spread":
-                    self.results.hot_updates = self._hot_updates(arena, before)
+            self._rounds(arena, ready)
             self._latencies(arena, ready)
             arena.stop()
             for each in self.plan.contestants:
@@ -125,52 +120,60 @@ class Run:
 
     def _count(self, arena: Arena, contestant: Contestant) -> None:
         if self.plan.counted:
-            self.results.costs += arena.count(contestant, self.plan.counted)
+            costs, hot_updates = arena.count(contestant, self.plan.counted)
+            self.results.costs += costs
+            if contestant is self.plan.contestants[0]:
+                self.results.hot_updates = hot_updates
 
-    def _load(self, arena: Arena, ready: list[Ready], name: str) -> None:
-        load = LOADS[name]
-        size = {"sweep": self.plan.stale, "import": self.plan.imported}.get(load.during, 0)
-        if load.during:
-            ready = [each for each in ready if not each.contestant.narrow]
-            for each in ready:
-                meanwhile.prepare(arena, each, load.during, size)
-        ordinary = size if load.during == "import" else arena.groups
-        warm_up = min(MOST_WARM_UP, self.plan.seconds)
-        for each in ready:
-            self.say(f"Warming up {each.contestant.name}: {load.title}.")
-            take_turn(arena, each, name, round_=0, seconds=warm_up, ordinary=ordinary)
+    def _rounds(self, arena: Arena, ready: list[Ready]) -> None:
+        """Measure all loads in each round, so that their ratios compare neighbouring turns."""
+        for name in self.plan.loads:
+            self.say(f"Warming up: {LOADS[name].title}.")
+            for each in self._under(name, ready):
+                if LOADS[name].during:
+                    size = self._size(name)
+                    meanwhile.prepare(arena, each, LOADS[name].during, size)
+                self._turn(arena, each, name, round_=0)
         for round_ in range(1, self.plan.rounds + 1):
-            for each in in_turn(ready, round_):
-                work = Work(load=name, contestant=each.contestant.name, round=round_)
-                if load.during:
-                    with meanwhile.working(arena, each, load.during, size, work):
-                        turn = self._turn(arena, each, name, round_, ordinary)
-                    self.results.works.append(work)
-                else:
-                    turn = self._turn(arena, each, name, round_, ordinary)
-                self.results.turns.append(turn)
-                self._progress(
-                    f"{name} {round_} {turn.contestant}: {turn.calls_per_second:,.0f} calls/s, "
-                    f"CPU {turn.python_ms:.2f} + {turn.postgres_ms:.2f} ms"
-                    + (f", {turn.unexpected} unexpected answers" if turn.unexpected else "")
-                    + (f", others use {turn.others:.1f} cores" if turn.others > 0.1 else "")  # noqa: PLR2004
-                    + (f", {work.rows_per_second:,.0f} rows/s" if load.during else "")
-                )
+            for name in self.plan.loads:
+                for each in in_turn(self._under(name, ready), round_):
+                    self._measure(arena, each, name, round_)
 
-    def _hot_updates(self, arena: Arena, before: dict[str, tuple[int, int]]) -> dict[str, float]:
-        """Return the share of HOT updates in the first contestant's tables since `before`."""
-        found = {}
-        for table, (updates, hot) in arena.database.updates(
-            self.plan.contestants[0].database
-        ).items():
-            earlier = before.get(table, (0, 0))
-            if updates - earlier[0] >= FEWEST_UPDATES:
-                found[table] = (hot - earlier[1]) / (updates - earlier[0])
-        return found
+    def _under(self, name: str, ready: list[Ready]) -> list[Ready]:
+        """Return the contestants that a load is for."""
+        return [each for each in ready if not (LOADS[name].during and each.contestant.narrow)]
 
-    def _turn(self, arena: Arena, ready: Ready, name: str, round_: int, ordinary: int) -> Turn:
-        seconds = self.plan.seconds
-        return take_turn(arena, ready, name, round_=round_, seconds=seconds, ordinary=ordinary)
+    def _size(self, name: str) -> int:
+        """Return how many rows the work during a load has."""
+        return self.plan.stale if LOADS[name].during == "sweep" else self.plan.imported
+
+    def _measure(self, arena: Arena, ready: Ready, name: str, round_: int) -> None:
+        during = LOADS[name].during
+        work = Work(load=name, contestant=ready.contestant.name, round=round_)
+        if during:
+            with meanwhile.working(arena, ready, during, self._size(name), work):
+                turn = self._turn(arena, ready, name, round_)
+            self.results.works.append(work)
+        else:
+            turn = self._turn(arena, ready, name, round_)
+        self.results.turns.append(turn)
+        self._progress(
+            f"{name} {round_} {turn.contestant}: {turn.calls_per_second:,.0f} calls/s,"
+            f" CPU {turn.python_ms:.2f} + {turn.postgres_ms:.2f} ms"
+            + (f", {turn.unexpected} unexpected answers" if turn.unexpected else "")
+            + (f", {work.rows_per_second:,.0f} rows/s" if during else "")
+        )
+
+    def _turn(self, arena: Arena, ready: Ready, name: str, round_: int) -> Turn:
+        imports = LOADS[name].during == "import"
+        return take_turn(
+            arena,
+            ready,
+            name,
+            round_=round_,
+            seconds=self.plan.seconds if round_ else min(MOST_WARM_UP, self.plan.seconds),
+            ordinary=self.plan.imported if imports else arena.groups,
+        )
 
     def _latencies(self, arena: Arena, ready: list[Ready]) -> None:
         """Measure latencies at half of the own saturation in each round, at other shares once."""
@@ -216,8 +219,14 @@ class Run:
 
 
 def in_turn(ready: list[Ready], round_: int) -> Iterator[Ready]:
-    """Yield the contestants in an order that alternates from round to round."""
-    yield from ready if round_ % 2 else ready[::-1]
+    """Yield the contestants in the order of a round.
+
+    In twice as many rounds as there are contestants, each has each place, and each neighbour on
+    either side, equally often.
+    """
+    first = round_ // 2 % len(ready) if ready else 0
+    rotated = ready[first:] + ready[:first]
+    yield from rotated if round_ % 2 else rotated[::-1]
 
 
 def commit(checkout: Path) -> str:

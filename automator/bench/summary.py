@@ -13,12 +13,16 @@ from automator.bench.services import THREADS, WORKERS
 
 FIGURES = ("calls_per_second", "cpu_ms", "python_ms", "postgres_ms", "wal_bytes", "others")
 DIGITS = 4
+# A run is called quiet if other programs used no more cores than this (the bench itself and the
+# kernel are among them), and if fixed work took no more than so many times its least CPU time.
+MOST_OTHERS, MOST_UNEVEN = 0.2, 1.3
 
 
 def of(results: Results) -> dict[str, Any]:
     """Return the summary of a run. Each figure has a median, a least and a greatest value.
 
-    A `ratio` is that of the first contestant's calls per second to those of this one.
+    A `ratio` is that of the first contestant's calls per second to those of this one, and a
+    `cpu_ratio` that of this one's CPU per call to the first one's.
     """
     plan = results.plan
     return {
@@ -32,6 +36,8 @@ def of(results: Results) -> dict[str, Any]:
         "threads": THREADS,
         "generator": "wrk" if has_wrk() else "Python",
         "others": figure([turn.others for turn in results.turns]),
+        "yardstick_ms": figure([turn.yardstick_ms for turn in results.turns]),
+        "quiet": quiet(results.turns),
         "contestants": {each.name: each.title for each in plan.contestants},
         "loads": [_load(results, name) for name in plan.loads],
         "works": _works(results),
@@ -50,6 +56,13 @@ def of(results: Results) -> dict[str, Any]:
         "hot_updates": {name: round(share, DIGITS) for name, share in results.hot_updates.items()},
         "differences": results.differences,
     }
+
+
+def quiet(turns: Sequence[Turn]) -> bool:
+    """Return whether nothing else seems to have disturbed the turns."""
+    taken = [turn.yardstick_ms for turn in turns]
+    others = middle([turn.others for turn in turns])
+    return bool(taken) and others <= MOST_OTHERS and max(taken) <= MOST_UNEVEN * min(taken)
 
 
 def figure(numbers: Iterable[float]) -> dict[str, float]:
@@ -75,6 +88,9 @@ def _load(results: Results, name: str) -> dict[str, Any]:
         row["unexpected"] = sum(turn.unexpected for turn in turns)
         if each.name != first:
             row["ratio"] = figure(ratios(results.turns, of=first, to=each.name, load=name))
+            # The other way round, so that more than 1 means that the first one is better here too.
+            cpu = ratios(results.turns, of=each.name, to=first, load=name, figure="cpu_ms")
+            row["cpu_ratio"] = figure(cpu)
         if name != "spread" and results.of(each.name, "spread"):
             row["to_spread"] = figure(_to_spread(turns, results.of(each.name, "spread")))
         rows.append(row)
