@@ -41,7 +41,8 @@ class Situation(NamedTuple):
 # What a call must know before it decides. The claims of a group without seat numbers are not read:
 # they have no positions, and there may be many thousands of them. The two live states are queried
 # separately, because PostgreSQL before 17 may otherwise read the whole history of the group from
-# its index.
+# its index. The joins compare the broker, as the keys do. PostgreSQL then expects few rows, even of
+# tables that were never analysed.
 _LOOK = """
     SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
         CASE WHEN ticketgroup.seats <> '{{}}' THEN
@@ -58,8 +59,10 @@ _LOOK = """
         {hold}
     FROM inventory_broker broker
     LEFT JOIN holds_hold hold ON hold.broker_id = broker.id AND hold.global_id = %(global_id)s
-    LEFT JOIN inventory_ticketgroup ticketgroup ON {group}
-    LEFT JOIN inventory_event event ON event.id = ticketgroup.event_id
+    LEFT JOIN inventory_ticketgroup ticketgroup
+        ON ticketgroup.broker_id = broker.id AND {group}
+    LEFT JOIN inventory_event event
+        ON event.id = ticketgroup.event_id AND event.broker_id = ticketgroup.broker_id
     WHERE broker.id = %(broker_id)s
 """
 
@@ -71,13 +74,8 @@ def _look(name: str, group: str) -> Statement:
 
 
 _LOOK_BY_HOLD = _look("look_by_hold", "ticketgroup.id = hold.group_id")
-_LOOK_BY_REMOTE_ID = _look(
-    "look_by_remote_id",
-    "ticketgroup.broker_id = broker.id AND ticketgroup.remote_id = %(remote_id)s",
-)
-_LOOK_BY_ID = _look(
-    "look_by_id", "ticketgroup.broker_id = broker.id AND ticketgroup.id = %(group_id)s"
-)
+_LOOK_BY_REMOTE_ID = _look("look_by_remote_id", "ticketgroup.remote_id = %(remote_id)s")
+_LOOK_BY_ID = _look("look_by_id", "ticketgroup.id = %(group_id)s")
 _GROUP_OF_HOLD = Statement(
     "group_of_hold",
     "SELECT group_id FROM holds_hold WHERE broker_id = %(broker_id)s AND global_id = %(global_id)s",

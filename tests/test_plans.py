@@ -3,20 +3,21 @@
 PostgreSQL counts the sequential scans of each table and the blocks that were touched.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
 import pytest
-from django.db import connection
+from django.core.management.color import no_style
+from django.db import connection, models
 
 from holds import services as holds
 from holds.models import Hold
 from inventory import transactions
-from inventory.models import Broker, Caller, TicketGroup
+from inventory.models import Broker, Caller, Event, TicketGroup
 from invoices import services as invoices
-from tests.support.factories import TicketGroupFactory
+from tests.support.factories import BrokerFactory, TicketGroupFactory
 from tests.support.fixtures import DatabaseClock
 from tests.support.history import TABLES, more_of, sales_of_two
 from tests.support.marketplace import Api
@@ -29,6 +30,7 @@ MOST = 160  # blocks of all tables and indexes that a call may touch
 ROUNDS = 4  # of 4 holds or more; a generic plan is possible from the sixth execution on
 SWEEP = Caller("command expire_holds")
 NAMES = [model._meta.db_table for model in TABLES]
+EVENT = Event._meta.db_table  # a table with one row in most of these tests
 COUNTS = """
     SELECT relname, seq_scan, heap_blks_hit + heap_blks_read + idx_blks_hit + idx_blks_read,
         n_tup_upd, n_tup_hot_upd
@@ -63,21 +65,21 @@ class Measured:
 
 
 @contextmanager
-def measured() -> Iterator[Measured]:
-    """Measure what the session does meanwhile."""
+def measured(names: Sequence[str] = NAMES) -> Iterator[Measured]:
+    """Measure what the session does meanwhile to the tables with these names."""
     found = Measured()
-    before = counts()
+    before = counts(names)
     yield found
     found.tables = {
         name: Touched(*(new - old for new, old in zip(after, before[name], strict=True)))
-        for name, after in counts().items()
+        for name, after in counts(names).items()
     }
 
 
-def counts() -> dict[str, Touched]:
+def counts(names: Sequence[str]) -> dict[str, Touched]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_force_next_flush()")
-        cursor.execute(COUNTS, (NAMES,))
+        cursor.execute(COUNTS, (list(names),))
         return {name: Touched(*numbers) for name, *numbers in cursor.fetchall()}
 
 
@@ -187,6 +189,75 @@ def test_no_call_reads_a_table_from_end_to_end(
                         assert found.scanned == [], where
                         assert found.blocks <= MOST, (where, found.tables)
         assert session.scanned == [], (analysed, generic)
+
+
+@pytest.fixture
+def new_tables(broker: Broker) -> Broker:
+    """A broker in tables that were never analysed, as in a new database."""
+    execute(
+        *connection.ops.sql_flush(no_style(), [Broker._meta.db_table], allow_cascade=True),
+        # Only a superuser can delete statistics. Others have those of earlier tests, if any.
+        """
+        DO $$ BEGIN
+            IF current_setting('is_superuser') = 'on' THEN DELETE FROM pg_statistic
+                WHERE starelid IN (SELECT relid FROM pg_stat_user_tables); END IF;
+        END $$
+        """,
+    )
+    new: Broker = BrokerFactory()
+    return new
+
+
+def copies(model: type[models.Model], number: int, **texts: str) -> None:
+    """Insert so many copies of a row with these texts, each followed by a number.
+
+    Triggers stay on, since to switch them off would discard the plans that sessions have cached.
+    """
+    columns = [field.column for field in model._meta.concrete_fields if not field.generated]
+    values = {name: name for name in columns} | {"id": "-copy"}
+    values |= {name: f"'{text}-' || copy" for name, text in texts.items()}
+    table = model._meta.db_table
+    execute(
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values[c] for c in columns)}"
+        f" FROM (SELECT * FROM {table} LIMIT 1) one, generate_series(1, {number}) copy"
+    )
+
+
+def test_calls_find_one_event_of_many_in_tables_that_were_never_analysed(
+    new_tables: Broker, database_clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key says that an id alone is unique, so PostgreSQL expects several rows for each."""
+    api = Api(new_tables)
+    TicketGroupFactory(broker=new_tables)
+    copies(Event, 3_000, name="other")
+    copies(TicketGroup, 20_000, remote_id="other")
+    with new_session(monkeypatch, generic=False):
+        for name, call, answer in every_call(api, database_clock, "one"):
+            with measured([*NAMES, EVENT]) as found:
+                answered = call()
+            assert getattr(answered, "status_code", answered) == answer, name
+            assert found.scanned == [], name
+
+
+def test_plans_that_a_session_cached_on_empty_tables_serve_large_ones(new_tables: Broker) -> None:
+    """PostgreSQL caches the plans of its checks of foreign keys, as do the triggers."""
+    api = Api(new_tables)
+
+    def blocks(tag: str) -> int:
+        group = TicketGroupFactory(broker=new_tables)  # the last one in its table, as is its event
+        with measured([*NAMES, EVENT]) as found:
+            assert api.hold(group, 2, tag).status_code == 201
+            assert api.invoice(tag, tag).status_code == 201
+        return found.blocks
+
+    api.release("tombstone")
+    before = [blocks(f"before-{number}") for number in range(8)]
+    copies(Hold, 20_000, global_id="other")
+    copies(TicketGroup, 20_000, remote_id="other")
+    copies(Event, 20_000, name="other")
+    after = [blocks(f"after-{number}") for number in range(8)]
+
+    assert after[-1] <= before[-1] + 25
 
 
 @pytest.mark.parametrize("seats", [["7", "8", "9"], []], ids=["numbered", "general admission"])

@@ -97,12 +97,12 @@ BEGIN
     -- A claim that is changed again later in the transaction is checked by a later call.
     IF EXISTS (
         SELECT FROM inventory_ticketgroup g
-        WHERE g.id = NEW.group_id AND g.broker_id = NEW.broker_id
+        WHERE g.id = NEW.group_id
             AND CASE WHEN NEW.positions IS NULL THEN g.seats <> '{}'
                 ELSE NEW.seats <> g.seats[lower(NEW.positions) + 1 : upper(NEW.positions)] END
     ) AND EXISTS (
         SELECT FROM holds_hold h
-        WHERE h.id = NEW.id AND h.broker_id = NEW.broker_id AND h.state IN ('held', 'invoiced') AND h.seats = NEW.seats
+        WHERE h.id = NEW.id AND h.state IN ('held', 'invoiced') AND h.seats = NEW.seats
             AND h.positions IS NOT DISTINCT FROM NEW.positions
     ) THEN
         RAISE EXCEPTION 'a live claim would have other seats than it was given'
@@ -125,9 +125,8 @@ CREATE FUNCTION holds_ticketgroup_seats() RETURNS trigger LANGUAGE plpgsql
 SET enable_seqscan = off AS $$
 BEGIN
     IF EXISTS (
-        SELECT FROM holds_hold h
-        JOIN inventory_ticketgroup g ON g.id = h.group_id AND g.broker_id = h.broker_id
-        WHERE h.group_id = NEW.id AND h.broker_id = NEW.broker_id AND h.state IN ('held', 'invoiced')
+        SELECT FROM holds_hold h JOIN inventory_ticketgroup g ON g.id = h.group_id
+        WHERE h.group_id = NEW.id AND h.state IN ('held', 'invoiced')
             AND CASE WHEN h.positions IS NULL THEN g.seats <> '{}'
                 ELSE h.seats <> g.seats[lower(h.positions) + 1 : upper(h.positions)] END
     ) THEN
@@ -351,7 +350,6 @@ class Migration(migrations.Migration):
                 "ordering": ["-id"],
             },
         ),
-        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.AddIndex(
             model_name="hold",
             index=models.Index(fields=["group", "state", "expires_at"], name="hold_of_group"),
@@ -583,5 +581,6 @@ class Migration(migrations.Migration):
             DROP FUNCTION holds_ticketgroup_seats();
             """,
         ),
+        migrations.RunSQL(PRIMARY_KEYS_WITH_BROKER, migrations.RunSQL.noop),
         migrations.RunSQL(FOREIGN_KEYS_WITH_BROKER, migrations.RunSQL.noop),
     ]

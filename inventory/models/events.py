@@ -45,7 +45,9 @@ class Event(models.Model):
     Date and time are local to the venue. An empty one is to be announced.
     """
 
-    broker = models.ForeignKey(Broker, on_delete=models.PROTECT, related_name="events")
+    broker = models.ForeignKey(
+        Broker, on_delete=models.PROTECT, related_name="events", db_index=False
+    )
     name = models.CharField(max_length=limits.NAME_LENGTH)
     venue = models.CharField(max_length=limits.NAME_LENGTH)
     date = models.DateField(
@@ -63,6 +65,8 @@ class Event(models.Model):
 
     class Meta:
         ordering: ClassVar = ["date", "time", "name"]
+        # Named here so that it is made before the primary key; see the migration.
+        indexes: ClassVar = [models.Index(fields=["broker"], name="event_of_broker")]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["broker", "name", "venue", "date", "time"],

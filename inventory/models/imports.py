@@ -43,7 +43,9 @@ PENDING = (Verdict.NEW, Verdict.CHANGED, Verdict.VANISHED)
 class Import(models.Model):
     """The import of one file, which is checked as a whole and then applied in batches."""
 
-    broker = models.ForeignKey("inventory.Broker", on_delete=models.PROTECT, related_name="imports")
+    broker = models.ForeignKey(
+        "inventory.Broker", on_delete=models.PROTECT, related_name="imports", db_index=False
+    )
     asked_by = models.CharField(max_length=200)
     file_name = models.CharField(max_length=255)
     format = models.CharField(max_length=10, blank=True)
@@ -80,6 +82,8 @@ class Import(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
+        # Named here so that it is made before the primary key; see the migration.
+        indexes: ClassVar = [models.Index(fields=["broker"], name="import_of_broker")]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="import_state_known",

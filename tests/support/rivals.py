@@ -21,6 +21,7 @@ from inventory.models import Broker, LedgerEntry, TicketGroup
 from inventory.models.ticket_group_locks import TicketGroupLocks
 from tests.support.marketplace import Api, documented
 from tests.support.programs import PATIENCE, wait_until
+from tests.support.tenant_tables import renew_primary_key
 
 if TYPE_CHECKING:
     from django.test.client import _MonkeyPatchedWSGIResponse as Answer
@@ -196,6 +197,7 @@ def walls_down(broker: Broker) -> Iterator[None]:
             for constraint in model._meta.constraints:
                 if constraint.name in names:
                     editor.add_constraint(model, constraint)
+    renew_primary_key("holds_hold")
 
 
 def apis(broker: Broker, number: int) -> list[Api]:

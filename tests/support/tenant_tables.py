@@ -37,16 +37,17 @@ WITH_ROWS = """
     FROM pg_class LEFT JOIN pg_inherits ON inhrelid = oid
     WHERE oid = ANY (%(tables)s::regclass[]) AND relkind = 'r'
 """
-# The statements that give tables their constraints, indexes and triggers, in a possible order.
-# Checks are left out, since LIKE copies them, and what a partition has from its table.
+# The statements that give tables their constraints, indexes and triggers, with primary keys after
+# the other indexes, as the migrations have it. Checks are left out, since LIKE copies them, and so
+# is what a partition has from its table.
 STATEMENTS = """
     SELECT statement FROM (
-        SELECT strpos('puxf', contype::text), format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s',
+        SELECT strpos('ux pf', contype::text), format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s',
             conrelid::regclass, conname, pg_get_constraintdef(oid)), oid
         FROM pg_constraint
         WHERE conrelid = ANY (%(tables)s::regclass[]) AND contype IN ('p', 'u', 'x', 'f')
             AND conparentid = 0
-        UNION ALL SELECT 5, pg_get_indexdef(indexrelid), indexrelid FROM pg_index
+        UNION ALL SELECT 3, pg_get_indexdef(indexrelid), indexrelid FROM pg_index
         WHERE indrelid = ANY (%(tables)s::regclass[])
             AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
         UNION ALL SELECT 6, pg_get_triggerdef(oid), oid FROM pg_trigger
@@ -70,6 +71,24 @@ def brokers_tables() -> list[str]:
     tables = column(TABLES)
     assert set(tables) >= set(NOT_A_BROKERS)
     return [name for name in tables if name not in NOT_A_BROKERS]
+
+
+def renew_primary_key(table: str) -> None:
+    """Make a primary key the newest index of its table again, and the foreign keys that need it."""
+    keys = column(
+        """
+        SELECT format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', conrelid::regclass, conname,
+            pg_get_constraintdef(oid))
+        FROM pg_constraint
+        WHERE conrelid = %(table)s::regclass AND contype = 'p' OR confrelid = %(table)s::regclass
+        ORDER BY contype DESC
+        """,
+        table=table,
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey CASCADE")
+        for key in keys:
+            cursor.execute(key)
 
 
 def partition_by_broker() -> None:
