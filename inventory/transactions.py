@@ -14,10 +14,9 @@ from django.db import (
     transaction,
 )
 from psycopg.errors import Diagnostic
-from psycopg.pq import TransactionStatus
 
 from inventory import deadlines
-from inventory.database.trips import Bound, Rows, Statement, StatementsLost
+from inventory.database.trips import Bound, Rows, Statement
 
 # How long the first statement of a request may take, in seconds, if the connection has been used
 # before. If it takes longer, the request gets a new connection.
@@ -49,7 +48,6 @@ _REPLICATED = (
     "SELECT CASE WHEN current_setting('synchronous_standby_names') <> ''"
     " THEN pg_logical_emit_message(true, 'automator', '') END"
 )
-BEGIN = Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")
 LIMITS = Statement("limits", _WHILE_LOCKING)
 AFTERWARDS = Statement(
     "limits_afterwards", _set_limits(statement_timeout=TIME_LIMITS["statement_timeout"])
@@ -105,8 +103,7 @@ def write(statement: Bound) -> None:
     if not database.in_atomic_block:
         database.trip([statement])
     else:
-        database.ensure_connection()
-        database.connection.queued.append(statement)
+        database.queue(statement)
 
 
 def read(statement: Bound) -> Rows:
@@ -127,11 +124,10 @@ def read(statement: Bound) -> Rows:
         try:
             with deadlines.within(HEALTH_CHECK_SECONDS):
                 return send(LIMITS(), statement)[1]
-        except (OperationalError, InterfaceError) as error:
-            if not session.closed and not isinstance(error.__cause__, StatementsLost):
+        except (OperationalError, InterfaceError):
+            if not session.closed:
                 raise
-            if session.closed:
-                database.close()
+            database.close()
     return send(LIMITS(), statement)[1]
 
 
@@ -183,20 +179,8 @@ def _database() -> Any:
 
 def _begun(database: Any, *statements: Bound) -> list[Rows]:
     """Begin the transaction, set its limits and execute its first statements in one trip."""
-    session = database.connection
-    # A test may have a transaction of its own around this one.
-    idle = session.info.transaction_status == TransactionStatus.IDLE
-    first = [BEGIN()] if idle else []
-    for last_try in (False, False, True):
-        try:
-            rows: list[Rows] = database.trip([*first, LIMITS(), *statements, AFTERWARDS()])
-        except OperationalError as error:
-            if last_try or not idle or not isinstance(error.__cause__, StatementsLost):
-                raise
-            session.rollback()
-        else:
-            break
-    return rows[len(first) + 1 : -1]
+    rows: list[Rows] = database.trip([LIMITS(), *statements, AFTERWARDS()])
+    return rows[1:-1]
 
 
 def _commit(database: Any) -> None:
@@ -206,9 +190,11 @@ def _commit(database: Any) -> None:
         OutcomeUnknown: COMMIT failed, and it is unknown whether it took effect.
         DatabaseError: the transaction is certainly rolled back, or will be.
     """
-    if deadlines.left() == 0:  # COMMIT is not sent, so nothing has changed
-        raise OperationalError("There was no time left to commit.")
-    if database.savepoint_ids or database.get_rollback():  # of a test
+    database.validate_no_broken_transaction()
+    if deadlines.left() == 0 or database.connection.closed:
+        # COMMIT is not sent, so nothing has changed.
+        raise OperationalError("There was no time left, or no connection, to commit.")
+    if database.savepoint_ids:  # of a test
         return
     last = [] if database.connection.queued else [WAIT_FOR_STANDBY()]
     try:

@@ -48,6 +48,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         "tests.support.fixtures",
         "tests.support.importing",
         "tests.support.rivals",
+        "tests.support.scratch",
         "tests.support.staff",
     ):
         session.config.pluginmanager.import_plugin(module)

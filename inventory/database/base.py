@@ -12,10 +12,13 @@ import psycopg
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.features import DatabaseFeatures
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
+from psycopg.pq import TransactionStatus
 
 from inventory import deadlines
 from inventory.database import trips
-from inventory.database.trips import Bound, Rows
+from inventory.database.trips import Bound, Rows, Statement
+
+BEGIN = Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")
 
 # How long the "SELECT 1" may take, in seconds, with which Django checks whether a persistent
 # connection still works. If it takes longer, the request gets a new connection.
@@ -32,8 +35,9 @@ class Connection(psycopg.Connection[Any]):
     No cancel request is sent, because a COMMIT that waits for a standby and is cancelled succeeds
     without the standby. PostgreSQL rolls the transaction back when it finds the connection closed.
 
-    `queued` has statements that are sent with the next trip of the transaction, whose results
-    nobody needs. `prepared` is None if this connection does not prepare statements.
+    `queued` has statements of the open transaction whose results nobody needs. They are sent before
+    any other statement and before COMMIT, and dropped by ROLLBACK. `prepared` is None if this
+    connection does not prepare statements.
     """
 
     queued: list[Bound]
@@ -47,16 +51,40 @@ class Connection(psycopg.Connection[Any]):
     def trip(self, statements: Sequence[Bound]) -> list[Rows]:
         """Send the queued statements and these in one trip, and return the rows of these.
 
+        Where psycopg would begin a transaction before its first statement, the trip begins it. If
+        the trip is the first one of its transaction, it is made again where the session turns out
+        to lack a prepared statement.
+
         Raises:
             psycopg.Error: a statement failed, and those after it were not executed.
         """
-        everything = [*self.queued, *statements]
-        self.queued = []
         with self.lock:
-            rows: list[Rows] = self.wait(trips.exchange(self, everything, self.prepared))
+            return self._trip(statements)
+
+    def rollback(self) -> None:
+        """Drop the queued statements, and roll the transaction back."""
+        self.queued.clear()
+        super().rollback()
+
+    def _trip(self, statements: Sequence[Bound]) -> list[Rows]:
+        first = self.pgconn.transaction_status == TransactionStatus.IDLE
+        begin = [BEGIN()] if first and not self.autocommit else []
+        everything = [*begin, *self.queued, *statements]
+        self.queued = []
+        try:
+            rows = self._exchanged(everything)
+        except trips.StatementsLost:
+            if not first:
+                raise
+            self.wait(self._rollback_gen())
+            rows = self._exchanged(everything)
+        return rows[len(everything) - len(statements) :]
+
+    def _exchanged(self, statements: Sequence[Bound]) -> list[Rows]:
         if self.prepared and self.prepared.losses > trips.MOST_LOSSES:
             self.prepared = None
-        return rows[len(everything) - len(statements) :]
+        rows: list[Rows] = self.wait(trips.exchange(self, statements, self.prepared))
+        return rows
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Generator[Any, Any, Any]:
@@ -76,12 +104,16 @@ class Connection(psycopg.Connection[Any]):
     def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
         """Wait as psycopg does, but not beyond the deadline.
 
-        Nothing is sent once the deadline has passed. Its arguments and result are psycopg's.
+        Queued statements are sent first, and nothing is sent once the deadline has passed. Its
+        arguments and result are psycopg's, which waits by this method for every statement.
 
         Raises:
+            psycopg.Error: a queued statement failed.
             OperationalError: the deadline has passed, before or during the wait. The connection is
                 closed.
         """
+        if self.queued:
+            self._trip([])
         left = deadlines.left()
         if left is None or (timeout is not None and timeout < left):
             return super().wait(gen, interval, timeout)
@@ -116,11 +148,7 @@ class Features(DatabaseFeatures):
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's PostgreSQL wrapper with the connection and the schema editor of this module.
-
-    Queued statements are sent before any other statement and before the transaction ends, so that
-    code which uses Django's own interface sees their effect.
-    """
+    """Django's PostgreSQL wrapper with the connection and the schema editor of this module."""
 
     Database = SimpleNamespace(**{**vars(psycopg), "connect": Connection.connect})
     SchemaEditorClass = SchemaEditor
@@ -146,34 +174,35 @@ class DatabaseWrapper(base.DatabaseWrapper):
             django.db.Error: a statement failed, and those after it were not executed.
         """
         self.ensure_connection()
-        if self.queries_logged:  # by tests
-            sent = [*self.connection.queued, *statements]
-            self.queries_log.extend(
-                {"sql": one.statement.sql.decode(), "time": "0"} for one in sent
-            )
+        self.validate_no_broken_transaction()
+        self._log(statements)
         with self.wrap_database_errors:
             rows: list[Rows] = self.connection.trip(statements)
         return rows
 
-    def create_cursor(self, name: str | None = None) -> Any:
-        """Return a cursor, after queued statements have been sent."""
-        self._send_queued()
-        return super().create_cursor(name)
+    def queue(self, statement: Bound) -> None:
+        """Let a statement be sent with the next one of the open transaction.
+
+        It is dropped if the transaction is rolled back before.
+        """
+        self.ensure_connection()
+        self.validate_no_broken_transaction()
+        self._log([statement])
+        self.connection.queued.append(statement)
 
     def is_usable(self) -> bool:
         """Return whether the connection answers within a second."""
         with deadlines.within(HEALTH_CHECK_SECONDS):
             return bool(super().is_usable())
 
-    def _send_queued(self) -> None:
-        if self.connection is not None and self.connection.queued:
-            self.trip([])
+    def _log(self, statements: Sequence[Bound]) -> None:
+        if self.queries_logged:  # by tests
+            self.queries_log.extend(
+                {"sql": one.statement.sql.decode(), "time": "0"} for one in statements
+            )
 
-    def _commit(self) -> None:
-        self._send_queued()
-        super()._commit()  # type: ignore[misc]
-
-    def _rollback(self) -> None:
+    def _savepoint_rollback(self, sid: str) -> None:
+        # Whatever is queued now belongs to the savepoint, since SAVEPOINT sent what was queued.
         if self.connection is not None:
             self.connection.queued.clear()
-        super()._rollback()  # type: ignore[misc]
+        super()._savepoint_rollback(sid)  # type: ignore[misc]

@@ -7,7 +7,7 @@ the statements one by one, and its cursors need several times the CPU.
 import re
 import secrets
 from collections.abc import Generator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import psycopg
 from django.db import models
@@ -34,9 +34,14 @@ class Statement:
 
     Its SQL names the parameters as `%(name)s`, and no other `%` needs to be doubled. PostgreSQL
     infers their types, so that a parameter needs a cast where its type is not clear from its place.
+    The name stands for the statement in the session, so no two statements have the same name.
     """
 
+    texts: ClassVar[dict[str, str]] = {}
+
     def __init__(self, name: str, sql: str) -> None:
+        if self.texts.setdefault(name, sql) != sql:
+            raise ValueError(f"There is another statement of the name {name}.")
         self.name = name
         self.text = sql
         self.parameters: list[str] = []
@@ -48,7 +53,15 @@ class Statement:
         return f"${self.parameters.index(match[1]) + 1}"
 
     def __call__(self, **values: Any) -> "Bound":
-        """Return the statement with a value for each of its parameters."""
+        """Return the statement with a value for each of its parameters.
+
+        Raises:
+            KeyError: a parameter has no value.
+            TypeError: there is a value that is not of a parameter.
+        """
+        if len(values) > len(self.parameters):
+            unknown = values.keys() - set(self.parameters)
+            raise TypeError(f"The statement {self.name} has no parameters {sorted(unknown)}.")
         return Bound(self, [values[name] for name in self.parameters])
 
 
@@ -99,24 +112,29 @@ def exchange(
 
     Raises:
         StatementsLost: the session lacks a prepared statement.
-        psycopg.Error: the first error of a statement, or the connection is lost. If PostgreSQL has
-            told which statement failed, the attribute `executed_last` of the error says whether it
-            is the last one. Otherwise the last one was not executed.
+        psycopg.Error: the first error of a statement, or the connection is lost. The attribute
+            `executed_last` of the error is false if the last statement has certainly not been
+            executed. If it is true or missing, the last statement may have been executed.
     """
     session = connection.pgconn
     adapter: Any = Transformer(connection)
+    # A value that cannot be sent raises its error before anything has been sent.
+    values = [
+        adapter.dump_sequence(bound.values, [PyFormat.TEXT] * len(bound.values))
+        for bound in statements
+    ]
     results: list[Any] = []
     sent: list[str | None] = []
     session.enter_pipeline_mode()
     try:
-        sent = _send(session, adapter, statements, prepared)
+        _send(session, statements, values, prepared, sent)
         while not _received(session, results):
             # flush() returns 1 while a part of a large message does not fit into the socket.
-            ready = yield Wait.RW if session.flush() else Wait.R
-            if ready & Ready.R:
-                session.consume_input()
+            yield Wait.RW if session.flush() else Wait.R
+            session.consume_input()
     except psycopg.OperationalError:
         # PostgreSQL may have told why it ended the connection.
+        _received(session, results)
         _raise_first_error(results, sent, adapter, prepared)
         raise
     finally:
@@ -134,16 +152,18 @@ def exchange(
 
 
 def _send(
-    session: Any, adapter: Any, statements: Sequence[Bound], prepared: Prepared | None
-) -> list[str | None]:
+    session: Any,
+    statements: Sequence[Bound],
+    values: list[Any],
+    prepared: Prepared | None,
+    sent: list[str | None],
+) -> None:
     """Put statements into the connection's buffer, and send it.
 
-    Returns an item for each result that will come: the name of a statement that is being prepared,
-    or None where a statement is executed.
+    Adds an item to `sent` for each result that will come: the name of a statement that is being
+    prepared, or None where a statement is executed.
     """
-    sent: list[str | None] = []
-    for statement, values in statements:
-        data = adapter.dump_sequence(values, [PyFormat.TEXT] * len(values)) if values else ()
+    for (statement, _), data in zip(statements, values, strict=True):
         if prepared is None:
             session.send_query_params(statement.sql, data)
         else:
@@ -154,7 +174,6 @@ def _send(
             session.send_query_prepared(name, data)
         sent.append(None)
     session.pipeline_sync()
-    return sent
 
 
 def _received(session: Any, results: list[Any]) -> bool:
@@ -175,7 +194,7 @@ def _received(session: Any, results: list[Any]) -> bool:
 
 def _note_prepared(sent: list[str | None], results: list[Any], prepared: Prepared) -> None:
     # A statement after an error has not been prepared.
-    for name, result in zip(sent, results, strict=True):
+    for name, result in zip(sent, results, strict=False):  # one more where the trip's end failed
         if name is not None and result.status == ExecStatus.COMMAND_OK:
             prepared.names.add(name)
 
@@ -186,10 +205,12 @@ def _raise_first_error(
     for number, result in enumerate(results):
         if result.status == ExecStatus.FATAL_ERROR:
             error: Any = error_from_result(result, adapter.encoding)
+            # libpq's own errors have no SQLSTATE, and PostgreSQL may have gone on.
+            last = number >= len(sent) - 1 or not error.sqlstate
             if prepared and error.sqlstate in _LOST:
                 prepared.forget()
-                error = StatementsLost(str(error))
-            error.executed_last = number >= len(sent) - 1
+                error, last = StatementsLost(str(error)), False
+            error.executed_last = last
             raise error
 
 
