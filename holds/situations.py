@@ -41,8 +41,8 @@ class Situation(NamedTuple):
 # What a call must know before it decides. The claims of a group without seat numbers are not read:
 # they have no positions, and there may be many thousands of them. The two live states are queried
 # separately, because PostgreSQL before 17 may otherwise read the whole history of the group from
-# its index. LIMIT 1 says that an id is unique, which no key of the id alone does. OFFSET 0 keeps the
-# state from being looked for in an index of all live claims. Sessions keep the plans of this
+# its index. LIMIT 1 says that an id is unique, which no key of the id alone says. OFFSET 0 keeps
+# the state from being looked for in an index of all live claims. Sessions keep the plans of this
 # statement, so they must be right even if they were made while the tables were empty.
 _LOOK = """
     SELECT clock_timestamp(), event.past_at, broker.hold_lifetime, broker.currency,
