@@ -221,8 +221,8 @@ class Run:
 def in_turn(ready: list[Ready], round_: int) -> Iterator[Ready]:
     """Yield the contestants in the order of a round.
 
-    In twice as many rounds as there are contestants, each has each place, and each neighbour on
-    either side, equally often.
+    In twice as many rounds as there are contestants, each has each place equally often, and comes
+    as often before a neighbour as after it.
     """
     first = round_ // 2 % len(ready) if ready else 0
     rotated = ready[first:] + ready[:first]

@@ -8,7 +8,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 WIDTH = 400
-LEFT, RIGHT, TOP, BOTTOM = 44, 388, 14, 196  # of the area of a chart with axes
+LEFT, RIGHT, TOP, BOTTOM = 62, 388, 14, 196  # of the area of a chart with axes
 HEIGHT = 236
 BAR, STEP = 14, 44
 COLOURS = 6  # the style sheet has that many
@@ -101,7 +101,7 @@ def latency(summary: dict[str, Any]) -> SafeString | None:
         for name, points in lines.items()
     }
     marks = [least * 10**power for power in range(round(math.log10(most / least)) + 1)]
-    rungs = [(BOTTOM - math.log10(mark / least) * height, f"{mark:g} ms") for mark in marks]
+    rungs = [(BOTTOM - math.log10(mark / least) * height, f"{mark:,g} ms") for mark in marks]
     shares = sorted({row["share"] for row in summary["latencies"]})
     ticks = [(LEFT + share * (RIGHT - LEFT), f"{share:.0%}") for share in shares]
     words = "99th percentile of latency against the load, as a share of the own saturation"

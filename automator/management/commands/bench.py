@@ -116,7 +116,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--quick",
             action="store_true",
-            help="a run of about a minute, under the spread load, with few tickets",
+            help="a short run under the spread load, with few tickets",
         )
         parser.add_argument(
             "--project",
