@@ -1,5 +1,6 @@
 """One run of the bench, from the empty server to the results."""
 
+import contextlib
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -230,12 +231,17 @@ def in_turn(ready: list[Ready], round_: int) -> Iterator[Ready]:
 
 
 def commit(checkout: Path) -> str:
-    """Return the commit of a checkout, with a note if files were changed, or an empty text."""
-    done = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        check=False,
-        cwd=checkout,
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout.strip()
+    """Return the commit of a checkout, with a note if files were changed.
+
+    The text is empty if it is not a checkout, or git is not installed.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        done = subprocess.run(
+            ["git", "describe", "--always", "--dirty"],
+            check=False,
+            cwd=checkout,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout.strip()
+    return ""
