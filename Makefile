@@ -25,8 +25,12 @@ demo: .venv/demo.stamp
 
 # COVERAGE=1 measures what of the code the tests run; the floor stands in pyproject.toml.
 test: .venv/test.stamp
-	@.venv/bin/python -m $(if $(COVERAGE),coverage run -m )pytest $(T) $(PYTEST_ARGS)
+	@.venv/bin/python -m $(if $(COVERAGE),coverage run -m )pytest $(PARALLEL) $(T) $(PYTEST_ARGS)
+	$(if $(COVERAGE),@.venv/bin/python -m coverage combine --quiet)
 	$(if $(COVERAGE),@.venv/bin/python -m coverage report --skip-covered --sort=cover)
+
+# One process for each processor, unless there is only one file, or DATABASE_URL names one server.
+PARALLEL = $(if $(DATABASE_URL)$(filter 1,$(words $(T))),,-n logical --maxprocesses=4 --dist=worksteal)
 
 # It needs wrk as well, and says how to install it.
 bench: .venv/bench.stamp

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
+import psycopg
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -29,6 +30,10 @@ undo = contextlib.ExitStack()
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Start PostgreSQL, then read the settings. What goes wrong ends the run, in one line."""
+    if runs_no_test(config):
+        return
+    # Coverage measures pytest and its workers, but not the programs that tests start.
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
     config.add_cleanup(undo.close)
     os.environ.setdefault("DEMO", "1")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "automator.settings")
@@ -41,8 +46,20 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def runs_no_test(config: pytest.Config) -> bool:
+    """Whether this process only hands out the tests to workers.
+
+    Each worker has a PostgreSQL of its own, because one test can disturb the others of a server: it
+    changes the configuration, and the row versions that an open transaction may still see are kept
+    in every database.
+    """
+    return bool(config.getoption("numprocesses", None))
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Load the shared fixtures: they need the models, and those need the settings."""
+    if runs_no_test(session.config):
+        return
     pytest.register_assert_rewrite("tests.support.marketplace")
     for module in (
         "tests.support.fixtures",
@@ -69,7 +86,12 @@ def throw_away_server() -> str:
     server = undo.enter_context(Server(folder / "postgres", durable=False))
     undo.callback(os.environ.pop, "DATABASE_URL")
     query = {"host": server.socket_folder, "port": PORT, "user": "postgres"}
-    return f"postgresql:///automator?{urlencode(query, quote_via=quote)}"
+    url = f"postgresql:///automator?{urlencode(query, quote_via=quote)}"
+    with psycopg.connect(url, autocommit=True) as session:
+        # What it does depends on the time, and while it does it, old row versions are kept.
+        session.execute("ALTER SYSTEM SET autovacuum = off")
+        session.execute("SELECT pg_reload_conf()")
+    return url
 
 
 def remove_left_behind() -> None:

@@ -28,6 +28,14 @@ def deallocate(name: str = "") -> None:
             cursor.execute(f"DEALLOCATE {found}")
 
 
+def in_turn(*steps: Callable[[], None]) -> Callable[[], None]:
+    def taken() -> None:
+        for step in steps:
+            step()
+
+    return taken
+
+
 def usable() -> bool:
     return send(ONE()) == [[(1,)]]
 
@@ -39,10 +47,10 @@ def usable() -> bool:
         (lambda: write(PUT_LATER(number=0)), IntegrityError),  # raised by COMMIT
         (lambda: write(DIE()), OperationalError),
         (kill_session, OperationalError),
-        (lambda: [write(LARGE(labels=["label"] * 100_000)), kill_session()], OperationalError),
+        (in_turn(lambda: write(LARGE(labels=["label"] * 100_000)), kill_session), OperationalError),
         (lambda: session().close(), OperationalError),
         (deallocate, OperationalError),
-        (lambda: [deallocate("put_"), write(PUT(number=2))], OperationalError),
+        (in_turn(lambda: deallocate("put_"), lambda: write(PUT(number=2))), OperationalError),
         (lambda: deallocate("commit_"), OperationalError),
     ],
     ids=[

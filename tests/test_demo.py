@@ -21,7 +21,14 @@ import pytest
 from automator.postgres import cluster
 from inventory.models import Broker
 from tests.support.fixtures import Unchanged
-from tests.support.programs import CHECKOUT, PATIENCE, Program, processes_in, wait_until
+from tests.support.programs import (
+    CHECKOUT,
+    PATIENCE,
+    Program,
+    free_port,
+    processes_in,
+    wait_until,
+)
 from tests.support.rivals import database_url
 
 
@@ -47,12 +54,7 @@ def nothing_stays(checkout: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def port() -> int:
-    """A port that no client is given by the kernel: those begin at 32768."""
-    for port in range(20000 + os.getpid() % 10000, 32768):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return port
-    raise AssertionError("no free port")
+    return free_port()
 
 
 ONE_WORKER = {"WEB_CONCURRENCY": "1"}  # each takes a second to start
@@ -113,7 +115,7 @@ def test_it_serves_until_it_is_told_to_stop(checkout: Path, port: int) -> None:
         assert status == 201
         assert json.loads(answer)["quantity"] == 2
 
-        with demo(checkout, port + 1) as second:
+        with demo(checkout, free_port()) as second:
             assert second.end() == 1
         assert second.output == (
             "CommandError: The demo of this folder is already running, as process "

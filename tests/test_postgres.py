@@ -43,8 +43,9 @@ print("over", flush=True)
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
-    return tmp_path / "with a space" / "postgres"
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose path is short enough for a socket in it."""
+    return tmp_path_factory.mktemp("data") / "with a space" / "postgres"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import secrets
-import socket
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
@@ -17,7 +16,7 @@ from django.core.management.base import BaseCommand
 from automator.api.problems import PROBLEMS
 from holds.serializers import HoldAnswer
 from invoices.serializers import InvoiceAnswer
-from tests.support.programs import Program
+from tests.support.programs import Program, free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -101,11 +100,6 @@ def test_the_server_it_starts_in_production_answers() -> None:
         client.close()
         server.process.terminate()
         assert server.end() == 0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def test_every_path_it_names_is_there() -> None:

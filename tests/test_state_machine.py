@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import hypothesis.strategies as st
 import pytest
+from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -85,6 +86,7 @@ class Marketplace(RuleBasedStateMachine):
 
     @initialize(one=groups, other=groups)
     def stock(self, one: Group, other: Group) -> None:
+        self.start = transaction.savepoint()
         self.broker = BrokerFactory()
         self.model = Model({"r-1": one, "r-2": other}, self.broker.hold_lifetime)
         self.groups: dict[str, TicketGroup] = {
@@ -249,8 +251,13 @@ class Marketplace(RuleBasedStateMachine):
 
     @invariant()
     def holds_stand_where_the_model_says(self) -> None:
-        rows = Hold.objects.filter(broker=self.broker)
-        found = {hold.global_id: (hold.state, hold.order_id or "", hold.seats) for hold in rows}
+        rows = Hold.objects.filter(broker=self.broker).order_by()
+        found = {
+            global_id: (state, order or "", seats)
+            for global_id, state, order, seats in rows.values_list(
+                "global_id", "state", "order_id", "seats"
+            )
+        }
         assert found == {
             global_id: (hold.state, hold.order, list(map(str, hold.seats)))
             for global_id, hold in self.model.holds.items()
@@ -258,7 +265,7 @@ class Marketplace(RuleBasedStateMachine):
 
     @invariant()
     def tickets_are_free_held_or_sold(self) -> None:
-        for group in TicketGroup.objects.filter(broker=self.broker):
+        for group in TicketGroup.objects.filter(broker=self.broker).order_by():
             claims = [h for h in self.model.holds.values() if h.remote_id == group.remote_id]
             tickets = Counter[str]()
             for hold in claims:
@@ -272,11 +279,13 @@ class Marketplace(RuleBasedStateMachine):
 
     @invariant()
     def staff_have_the_work_that_the_model_says(self) -> None:
-        rows = OrderException.objects.filter(broker=self.broker, resolved_at=None)
+        rows = OrderException.objects.filter(broker=self.broker, resolved_at=None).order_by()
         assert set(rows.values_list("global_id", "order_id", "reason")) == self.model.exceptions
 
     def teardown(self) -> None:
+        """Compare everything, then leave nothing that later examples would read."""
         assert list(differences()) == []
+        transaction.savepoint_rollback(self.start)
 
 
 def whole(time: Any) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +16,21 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 # The tests' database, and the make they were started by, are not the program's.
 OURS = {"DATABASE_URL", "DEMO", "DJANGO_SETTINGS_MODULE", "MAKELEVEL", "MAKEFLAGS", "MFLAGS"}
 PATIENCE = 60  # seconds, after which something is taken to hang
+# Each process of pytest has ports of its own, below those that the kernel gives to clients. They
+# begin at different ones in each run, for there may be several runs on a machine.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = iter(range(12_000 + _WORKER % 8 * 2_500 + os.getpid() % 2_000, 32_768))
+
+
+def free_port() -> int:
+    """A port on which nothing listens, and which no other test is given."""
+    return next(port for port in _PORTS if not listens(port))
+
+
+def listens(port: int) -> bool:
+    """Whether a program of this machine listens on a port."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:

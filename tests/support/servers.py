@@ -1,20 +1,15 @@
 """gunicorn with the project's own configuration, on the tests' database and a port of its own."""
 
 import json
-import os
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from itertools import count
 from typing import Any, NamedTuple
 
-from tests.support.programs import PATIENCE, Program, wait_until
+from tests.support.programs import PATIENCE, Program, free_port, listens, wait_until
 from tests.support.rivals import database_url
-
-# Below 32768, where the kernel takes the ports of clients from.
-PORTS = count(12000 + os.getpid() % 8000)
 
 
 class Answer(NamedTuple):
@@ -76,7 +71,7 @@ def parsed(answer: bytes) -> Answer:
 @contextmanager
 def gunicorn(**environment: str) -> Iterator[Server]:
     """A server with one process of four threads; `environment` adds to its settings."""
-    port = next(port for port in PORTS if not answers(port))
+    port = free_port()
     settings = {
         "DATABASE_URL": database_url(),
         "DEMO": "1",
@@ -87,10 +82,5 @@ def gunicorn(**environment: str) -> Iterator[Server]:
     }
     command = [sys.executable, "-m", "gunicorn", "-c", "python:automator.gunicorn"]
     with Program(*command, "automator.wsgi", environment=settings) as program:
-        wait_until(lambda: answers(port) or program.process.poll() is not None, "gunicorn")
+        wait_until(lambda: listens(port) or program.process.poll() is not None, "gunicorn")
         yield Server(program, port)
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
