@@ -31,7 +31,7 @@ from automator.speed import charts, page
 from tests.support.programs import CHECKOUT, Program, alive, processes_in, wait_until
 
 FEW = (
-    *("--rounds", "1", "--seconds", "1", "--tickets", "2000", "--loads", "spread"),
+    *("--rounds", "1", "--seconds", "1", "--tickets", "100000", "--loads", "spread"),
     *("--counted", "0", "--latency-seconds", "1", "--quick"),
 )
 

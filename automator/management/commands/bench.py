@@ -33,7 +33,7 @@ SHARES = (0.25, 0.75, 0.9)
 QUICK: dict[str, Any] = {
     "rounds": 5,
     "seconds": 1,
-    "tickets": "10000",
+    "tickets": "100000",
     "counted": 10,
     "latency_seconds": 2,
 }
@@ -67,8 +67,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--tickets",
             metavar="N,...",
-            help="tickets in ordinary groups (default: 1000000); of several ascending numbers, the"
-            " exact counters are taken at each, and the rounds at the last",
+            help="tickets in ordinary groups (default: 1000000); too few are soon sold out. Of"
+            " several ascending numbers, single calls are counted at each, and the rounds use the"
+            " last",
         )
         parser.add_argument(
             "--loads",
