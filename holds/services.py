@@ -149,23 +149,32 @@ def expire(
     Raises:
         DatabaseError: a group of the batch cannot be changed.
     """
-    with TicketGroup.objects.locked_unless_busy(
-        _GROUPS_WITH_OVERDUE_HOLDS(besides=list(besides), only=only), limit=batch
-    ) as groups:
-        now = situations.clock()
-        holds = Hold.objects.overdue_of([group.id for group in groups], now)
-        overdue = list(holds.values_list("id", flat=True)[:batch])
+    # To read all overdue holds for each batch would make a large backlog slow. All are read only if
+    # the groups of those that are overdue for longest are locked.
+    for read in (_READ_FOR_A_BATCH * batch, None):
+        with TicketGroup.objects.locked_unless_busy(
+            _GROUPS_WITH_OVERDUE_HOLDS(besides=list(besides), only=only, read=read), limit=batch
+        ) as groups:
+            now = situations.clock()
+            holds = Hold.objects.overdue_of([group.id for group in groups], now)
+            overdue = list(holds.values_list("id", flat=True)[:batch])
+            if overdue:
+                claims.expire(overdue, now=now, caller=caller)
         if overdue:
-            claims.expire(overdue, now=now, caller=caller)
-    return len(overdue)
+            return len(overdue)
+    return 0
 
 
+# How many overdue holds are looked at for each one that a batch may expire.
+_READ_FOR_A_BATCH = 4
 _GROUPS_WITH_OVERDUE_HOLDS = Statement(
     "groups_with_overdue_holds",
     """
-    SELECT DISTINCT group_id FROM holds_hold
-    WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())
-        AND group_id <> ALL (%(besides)s::bigint[])
-        AND (%(only)s::bigint IS NULL OR group_id = %(only)s)
+    SELECT DISTINCT group_id FROM (
+        SELECT group_id FROM holds_hold
+        WHERE state = 'held' AND expires_at <= (SELECT clock_timestamp())
+            AND group_id <> ALL (%(besides)s::bigint[])
+            AND (%(only)s::bigint IS NULL OR group_id = %(only)s)
+        ORDER BY expires_at LIMIT %(read)s::bigint) overdue
     """,
 )

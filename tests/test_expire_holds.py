@@ -191,6 +191,53 @@ def test_a_locked_group_is_left_for_the_next_round(
 
 
 @among_others
+def test_more_overdue_holds_than_a_batch_reads_in_a_locked_group_hide_no_other_one(
+    broker: Broker, database_clock: DatabaseClock
+) -> None:
+    overdue(broker, database_clock, 1, each=10)
+    database_clock.move(1)
+    overdue(broker, database_clock, 1)
+    locked = TicketGroup.objects.get(held=10)
+
+    with somebody_locks(locked):
+        assert holds.expire(batch=1, caller=SWEEP) == 1
+        assert holds.expire(batch=1, caller=SWEEP) == 0
+    assert expired().total() == 1
+
+
+@among_others
+def test_a_batch_reads_no_more_of_a_larger_backlog(
+    broker: Broker, database_clock: DatabaseClock
+) -> None:
+    def read() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_force_next_flush()")
+            cursor.execute(
+                "SELECT sum(idx_tup_fetch + seq_tup_read) FROM pg_stat_user_tables"
+                " WHERE relname = 'holds_hold'"
+            )
+            return int(cursor.fetchone()[0])
+
+    def batch() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE holds_hold")
+            cursor.execute("SET enable_seqscan = off")  # as in a table too large for it
+            cursor.execute("SET enable_bitmapscan = off")
+        before = read()
+        assert holds.expire(batch=2, caller=SWEEP) == 2
+        found = read() - before
+        connection.close()
+        return found
+
+    overdue(broker, database_clock, 40)
+    few = batch()
+    overdue(broker, database_clock, 160)
+    many = batch()
+
+    assert many <= few + 10
+
+
+@among_others
 def test_many_at_once_expire_each_hold_once(
     broker: Broker, rivals: Rivals, database_clock: DatabaseClock
 ) -> None:
