@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
-from holds import make_room, situations
+from holds import locked_reads, make_room
 from inventory import seats, split_rules
 from inventory.errors import InsufficientTickets, Refusal, SplitNotAllowed
 from inventory.models import TicketGroup
@@ -49,7 +49,7 @@ def by_staff(group: TicketGroup, quantity: int, labels: Sequence[str] = ()) -> R
 
 
 def with_room(
-    group: TicketGroup, situation: situations.Situation, request: Request
+    group: TicketGroup, situation: locked_reads.Situation, request: Request
 ) -> tuple[range | None, list[int]]:
     """Choose the tickets for a new hold, and the overdue holds that must be expired first.
 
@@ -73,7 +73,7 @@ def with_room(
     overdue: list[int] = []
     if positions is None:
         exact = request.conditions.rule == split_rules.SplitRule.NONE
-        waiting = situations.waiting(
+        waiting = locked_reads.waiting(
             group, quantity=request.quantity, exact=exact, now=situation.now
         )
         fixed = seats.free_runs(situation.claimed, [held.positions for held in waiting.held])
@@ -124,7 +124,7 @@ def _refusal(
     request: Request,
     stock: make_room.Stock,
     *,
-    waiting: situations.Waiting,
+    waiting: locked_reads.Waiting,
     may_free_at: datetime | None,
     now: datetime,
 ) -> Refusal:

@@ -13,8 +13,8 @@ from typing import NamedTuple, ParamSpec, TypeVar
 from django.db import IntegrityError
 from psycopg.types.range import Range
 
+from holds.locked_reads import Situation
 from holds.models import Hold, State
-from holds.situations import Situation
 from inventory.database.trips import Statement, insert
 from inventory.models import Caller, Effect, LedgerEntry, TicketGroup
 from inventory.models.ledger import INSERT_ENTRIES

@@ -6,7 +6,7 @@ Each call is one short transaction: it locks the ticket group, reads, decides, w
 from collections.abc import Collection
 from typing import NamedTuple
 
-from holds import claims, situations
+from holds import claims, locked_reads
 from holds.allocation import by_rule, with_room
 from holds.errors import (
     AlreadyInvoiced,
@@ -52,7 +52,7 @@ def place(
         HoldExpired: the hold of the global id has expired.
         SaleVoided: the hold of the global id was sold, and the sale was voided.
     """
-    with situations.locked_by_remote_id(
+    with locked_reads.locked_by_remote_id(
         broker_id=broker_id, remote_id=remote_id, global_id=global_id
     ) as (group, situation):
         if situation.hold:
@@ -105,7 +105,10 @@ def release(*, broker_id: int, global_id: str, caller: Caller, by_staff: bool = 
         AlreadyInvoiced: the hold is sold. An exception for staff has been committed, unless it is
             staff who release the hold.
     """
-    with situations.locked_by_hold(broker_id=broker_id, global_id=global_id) as (group, situation):
+    with locked_reads.locked_by_hold(broker_id=broker_id, global_id=global_id) as (
+        group,
+        situation,
+    ):
         hold = situation.hold
         if hold is None:
             hold = claims.record_early_release(
@@ -155,7 +158,7 @@ def expire(
         with TicketGroup.objects.locked_unless_busy(
             _GROUPS_WITH_OVERDUE_HOLDS(besides=list(besides), only=only, read=read), limit=batch
         ) as groups:
-            now = situations.clock()
+            now = locked_reads.clock()
             holds = Hold.objects.overdue_of([group.id for group in groups], now)
             overdue = list(holds.values_list("id", flat=True)[:batch])
             if overdue:

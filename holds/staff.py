@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from holds import claims, situations
+from holds import claims, locked_reads
 from holds.allocation import by_staff, with_room
 from holds.models import STAFF_PREFIX, Hold, State
 from holds.services import Outcome
@@ -75,9 +75,9 @@ def hold(
 
 def locked(
     wanted: Wanted,
-) -> AbstractContextManager[tuple[TicketGroup | None, situations.Situation]]:
+) -> AbstractContextManager[tuple[TicketGroup | None, locked_reads.Situation]]:
     """Lock the group whose tickets are wanted, and read the situation. Gives None for no group."""
-    return situations.locked_by_id(
+    return locked_reads.locked_by_id(
         broker_id=wanted.broker_id, group_id=wanted.group_id, global_id=wanted.global_id
     )
 
@@ -110,7 +110,7 @@ def take(
     wanted: Wanted,
     group: TicketGroup | None,
     *,
-    situation: situations.Situation,
+    situation: locked_reads.Situation,
     terms: claims.Terms,
     caller: Caller,
 ) -> Hold:

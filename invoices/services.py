@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from holds import claims, situations
+from holds import claims, locked_reads
 from holds.errors import HoldNotFound, HoldReleased, SaleVoided
 from holds.models import Hold, OrderException, Reason, State
 from holds.restock import claims_of, restock
@@ -43,7 +43,9 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
         OrderConflict: the hold is sold under another order id.
         TicketsUnavailable: the hold has expired, and its tickets are gone.
     """
-    with situations.locked_by_hold(broker_id=broker_id, global_id=global_id, order_id=order_id) as (
+    with locked_reads.locked_by_hold(
+        broker_id=broker_id, global_id=global_id, order_id=order_id
+    ) as (
         group,
         situation,
     ):
@@ -68,7 +70,7 @@ def invoice(*, broker_id: int, order_id: str, global_id: str, caller: Caller) ->
 
 
 def _invoice(
-    situation: situations.Situation, group: TicketGroup | None, order_id: str, caller: Caller
+    situation: locked_reads.Situation, group: TicketGroup | None, order_id: str, caller: Caller
 ) -> Outcome:
     hold = situation.hold
     if hold is None:
@@ -95,7 +97,7 @@ def _invoice(
     raise HoldReleased
 
 
-def _free_again(hold: Hold, group: TicketGroup, situation: situations.Situation) -> range | None:
+def _free_again(hold: Hold, group: TicketGroup, situation: locked_reads.Situation) -> range | None:
     """Return the positions for an expired hold: those of its own seats, or of others together.
 
     Returns None where tickets have no seat numbers. The marketplace has accepted the order already,
@@ -127,7 +129,7 @@ def _free_again(hold: Hold, group: TicketGroup, situation: situations.Situation)
 
 def _sell(
     hold: Hold,
-    situation: situations.Situation,
+    situation: locked_reads.Situation,
     order_id: str,
     caller: Caller,
     *,
@@ -157,7 +159,7 @@ def _sell(
     return Outcome(sale, replayed=False, exception_id=recorded[0] if recorded else "")
 
 
-def _settle(situation: situations.Situation, hold: Hold, order_id: str, caller: Caller) -> None:
+def _settle(situation: locked_reads.Situation, hold: Hold, order_id: str, caller: Caller) -> None:
     """Resolve the open exceptions of an order and hold that a sale settles."""
     if not situation.excepted:
         return
@@ -180,7 +182,10 @@ def void(sale: Invoice, *, reason: str, back_to_stock: bool = True, caller: Call
         SaleVoided: the sale was voided before.
     """
     broker_id, global_id = sale.broker_id, sale.hold.global_id
-    with situations.locked_by_hold(broker_id=broker_id, global_id=global_id) as (group, situation):
+    with locked_reads.locked_by_hold(broker_id=broker_id, global_id=global_id) as (
+        group,
+        situation,
+    ):
         hold = situation.hold
         if group is None or hold is None or hold.state != State.INVOICED:
             raise SaleVoided

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from holds import claims, situations
+from holds import claims, locked_reads
 from holds.errors import HoldExpired, HoldNotFound, HoldReleased, SaleVoided
 from holds.models import Hold, State
 from holds.staff import Wanted, locked, repeated, take
@@ -64,7 +64,7 @@ def sell_held(*, broker_id: int, global_id: str, sale: Sale, caller: Caller) -> 
         SaleVoided: the hold was sold, and the sale was voided.
         Refusal: the hold is the marketplace's, or it is sold already with other facts.
     """
-    with situations.locked_by_hold(broker_id=broker_id, global_id=global_id) as (_, situation):
+    with locked_reads.locked_by_hold(broker_id=broker_id, global_id=global_id) as (_, situation):
         hold = situation.hold
         if hold is None:
             raise HoldNotFound
@@ -102,7 +102,7 @@ def _sold_already(invoice: Invoice) -> Refusal:
     )
 
 
-def _sell(hold: Hold, sale: Sale, situation: situations.Situation, caller: Caller) -> Outcome:
+def _sell(hold: Hold, sale: Sale, situation: locked_reads.Situation, caller: Caller) -> Outcome:
     hold.order_id = sale.reference or hold.global_id
     claims.change(hold, Effect.INVOICED, now=situation.now, caller=caller)
     invoice = Invoice.objects.issue(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import connection
 
+from holds import locked_reads
 from holds import services as holds
-from holds import situations
 from holds.models import Hold, OrderException
 from inventory.database.trips import Rows, Statement
 from inventory.models import Broker, Caller, LedgerEntry, TicketGroup
@@ -171,7 +171,7 @@ def test_claims_that_the_locking_statement_read_are_sold_twice(
 def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the statement that locks a group read its claims too, before it waits for the lock."""
     locking, from_row = TicketGroupLocks._locking, TicketGroupLocks._from_row
-    situation, then = situations._situation, threading.local()
+    situation, then = locked_reads._situation, threading.local()
     summed = (
         "(SELECT range_agg(positions) FROM holds_hold WHERE group_id = inventory_ticketgroup.id)"
     )
@@ -184,9 +184,9 @@ def read_claims_while_locking(monkeypatch: pytest.MonkeyPatch) -> None:
         then.claimed = [range(part.lower, part.upper) for part in row[-1] or ()]
         return from_row(self, row[:-1])
 
-    def look(rows: Rows) -> situations.Situation:
+    def look(rows: Rows) -> locked_reads.Situation:
         return situation(rows)._replace(claimed=then.claimed)
 
     monkeypatch.setattr(TicketGroupLocks, "_locking", with_claims)
     monkeypatch.setattr(TicketGroupLocks, "_from_row", group_with_claims)
-    monkeypatch.setattr(situations, "_situation", look)
+    monkeypatch.setattr(locked_reads, "_situation", look)

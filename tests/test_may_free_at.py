@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from holds import situations, staff
+from holds import locked_reads, staff
 from holds.staff import Wanted, new_global_id
 from inventory.models import Broker, Caller, Event, TicketGroup
 from tests.support.factories import TicketGroupFactory
@@ -141,12 +141,12 @@ def test_of_many_holds_without_seat_numbers_only_those_that_matter_are_read(
             """,
             (group.id,),
         )
-    now = situations.clock()
+    now = locked_reads.clock()
     for exact, quantity, singles, pairs in [
         *((True, 2, 102, 102), (True, 400, 402, 201), (True, 10**18, 1500, 1500)),
         *((False, 2, 51, 51), (False, 400, 201, 201), (False, 10**18, 1500, 1500)),
     ]:
-        read = situations.waiting(group, quantity=quantity, exact=exact, now=now)
+        read = locked_reads.waiting(group, quantity=quantity, exact=exact, now=now)
         sizes = [held.quantity for held in read.held]
         assert (sizes.count(1), sizes.count(2)) == (singles, pairs)
         assert (read.overdue, read.past_at) == (2250, group.event.past_at)

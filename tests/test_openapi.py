@@ -401,7 +401,7 @@ def test_links_lead_through_the_states_of_a_hold() -> None:
 
     Walk.run(
         settings=settings(
-            max_examples=40,
+            max_examples=60,
             stateful_step_count=6,
             deadline=None,
             derandomize=True,

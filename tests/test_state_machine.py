@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 )
 
 from automator.audit import differences
+from holds import locked_reads, staff
 from holds import services as holds
-from holds import situations, staff
 from holds.models import STAFF_PREFIX, Hold, OrderException
 from holds.staff import Wanted, new_global_id
 from inventory.errors import InsufficientTickets
@@ -164,7 +164,7 @@ class Marketplace(RuleBasedStateMachine):
             lifetime = timedelta(seconds=self.broker.hold_lifetime)
             return staff.hold(
                 asked,
-                until=situations.clock() + lifetime,
+                until=locked_reads.clock() + lifetime,
                 unit_price=Decimal(40),
                 customer="Jane Doe",
                 caller=STAFF,

@@ -8,8 +8,8 @@ from django.core.checks import CheckMessage, run_checks
 from django.db import connection
 
 from automator import system_checks
+from holds import locked_reads
 from holds import services as holds
-from holds import situations
 from inventory.database.trips import Statement
 from inventory.models import Caller, TicketGroup
 from inventory.transactions import TIME_LIMITS, short_transaction
@@ -43,7 +43,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     """What was in force in the transactions of calls, when they looked at their group."""
     limits: list[dict[str, str]] = []
     for look in ("_situation", "clock"):
-        before(monkeypatch, situations, look, lambda: limits.append(in_force()))
+        before(monkeypatch, locked_reads, look, lambda: limits.append(in_force()))
     return limits
 
 

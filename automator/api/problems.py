@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from holds import errors as holds
-from inventory import errors as inventory
-from inventory.errors import Refusal
-from invoices import errors as invoices
+from automator.api.refusal_statuses import REFUSAL_STATUSES
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -36,22 +33,6 @@ class Problem:
         """The path of the page that explains the problem."""
         return f"/docs/errors/{self.code}/"
 
-
-REFUSALS: dict[type[Refusal], int] = {
-    inventory.TicketGroupNotFound: 404,
-    inventory.NotForSale: 409,
-    inventory.InsufficientTickets: 409,
-    inventory.SplitNotAllowed: 409,
-    holds.HoldNotFound: 404,
-    holds.HoldReleased: 409,
-    holds.HoldExpired: 409,
-    holds.SaleVoided: 409,
-    holds.AlreadyInvoiced: 409,
-    holds.GlobalIdReused: 422,
-    invoices.OrderConflict: 409,
-    invoices.TicketsUnavailable: 409,
-    invoices.InvoiceNotFound: 404,
-}
 
 INVALID_REQUEST = Problem(
     "invalid_request",
@@ -183,5 +164,5 @@ PROBLEMS: dict[str, Problem] = {problem.code: problem for problem in (*ANYWHERE,
         refusal.meaning,
         example={"detail": refusal.title, **refusal.example},
     )
-    for refusal, status in REFUSALS.items()
+    for refusal, status in REFUSAL_STATUSES.items()
 }

@@ -7,9 +7,9 @@ from statistics import median
 
 from automator.bench import cpu, pgbench
 from automator.bench.arena import Arena, Ready
-from automator.bench.fire import Aim, fire
+from automator.bench.load_generators import Aim, fire
 from automator.bench.loads import LOADS
-from automator.bench.yardstick import Yardstick
+from automator.bench.machine_speed import Yardstick
 
 
 @dataclass(frozen=True, slots=True)

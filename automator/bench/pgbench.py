@@ -5,7 +5,7 @@ import resource
 import subprocess
 from pathlib import Path
 
-from automator.bench.fire import CONNECTIONS, SECONDS_TO_END, Fire, GeneratorFailed
+from automator.bench.load_generators import CONNECTIONS, SECONDS_TO_END, Fire, GeneratorFailed
 from automator.bench.loads import Load
 from automator.postgres import cluster
 

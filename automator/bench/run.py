@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from automator.bench import audit, cpu, meanwhile
+from automator.bench import audit, background_work, cpu
 from automator.bench.arena import Arena, Ready
-from automator.bench.fire import Aim, steadily
+from automator.bench.background_work import Work
 from automator.bench.generator import Counted
+from automator.bench.load_generators import Aim, steadily
 from automator.bench.loads import LOADS
-from automator.bench.meanwhile import Work
 from automator.bench.measuring import Turn, middle, take_turn
 from automator.bench.probe import Cost
 from automator.bench.services import Contestant
@@ -133,7 +133,7 @@ class Run:
             for each in self._under(name, ready):
                 if LOADS[name].during:
                     size = self._size(name)
-                    meanwhile.prepare(arena, each, LOADS[name].during, size)
+                    background_work.prepare(arena, each, LOADS[name].during, size)
                 self._turn(arena, each, name, round_=0)
         for round_ in range(1, self.plan.rounds + 1):
             for name in self.plan.loads:
@@ -152,7 +152,7 @@ class Run:
         during = LOADS[name].during
         work = Work(load=name, contestant=ready.contestant.name, round=round_)
         if during:
-            with meanwhile.working(arena, ready, during, self._size(name), work):
+            with background_work.working(arena, ready, during, self._size(name), work):
                 turn = self._turn(arena, ready, name, round_)
             self.results.works.append(work)
         else:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from automator.bench.filling import SEATS
-from automator.bench.fire import CONNECTIONS, has_wrk
 from automator.bench.generator import Counted
+from automator.bench.load_generators import CONNECTIONS, has_wrk
 from automator.bench.loads import LOADS
 from automator.bench.measuring import Turn, middle, ratios
 from automator.bench.run import HALF, Results

@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 
 from holds.admin.export_page import ExportPage
 from holds.admin.ticket_group_form import PLACE, STOCK, ChangedTicketGroupForm
+from holds.locked_reads import clock
 from holds.restock import restock
 from holds.seat_map import seat_map
-from holds.situations import clock
 from inventory import seat_text, stock_changes
 from inventory.admin.events import WhenFilter
 from inventory.admin.formatting import event_in_two_lines

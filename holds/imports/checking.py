@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from holds.imports import comparing, locks
 from holds.imports.staging import Progress, stage
-from holds.situations import clock
+from holds.locked_reads import clock
 from inventory.book import Book, BookError, open_book
 from inventory.models import Broker, TicketGroup
 from inventory.models.imports import Import, ImportRow, ImportState, Quantities, Verdict

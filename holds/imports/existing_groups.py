@@ -9,8 +9,8 @@ from django.db import connection
 
 from holds.imports import row_rules
 from holds.imports.row_rules import compared, counts_free
+from holds.locked_reads import clock
 from holds.restock import restock
-from holds.situations import clock
 from inventory.models import Caller, TicketGroup
 from inventory.models.imports import Import, Verdict
 from inventory.models.ledger import INSERT_ENTRIES

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from automator.bench import report, summary
 from automator.bench.checkout import ContestantFailed
-from automator.bench.fire import WITHOUT_WRK, GeneratorFailed, has_wrk
+from automator.bench.load_generators import WITHOUT_WRK, GeneratorFailed, has_wrk
 from automator.bench.loads import LOADS
 from automator.bench.run import Plan, Results, Run
 from automator.bench.services import Contestant, contestants
