@@ -30,7 +30,7 @@ test: .venv/test.stamp
 	$(if $(COVERAGE),@.venv/bin/python -m coverage report --skip-covered --sort=cover)
 
 # One process for each processor, unless there is only one file, or DATABASE_URL names one server.
-PARALLEL = $(if $(DATABASE_URL)$(filter 1,$(words $(T))),,-n logical --maxprocesses=4 --dist=worksteal)
+PARALLEL = $(if $(DATABASE_URL)$(filter 1,$(words $(T))),,-n logical)
 
 # It needs wrk as well, and says how to install it.
 bench: .venv/bench.stamp

@@ -4,9 +4,11 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from pytest_django import DjangoAssertNumQueries
 
 from inventory.management.commands.create_broker import Command
 from inventory.models import Broker, Event
+from inventory.models.brokers import require_time_zone, time_zones
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +85,13 @@ def test_the_time_zone_of_an_event_is_checked_alike() -> None:
 
     with pytest.raises(ValidationError, match="no time zone 'EST/EDT'"):
         event.full_clean()
+
+
+def test_time_zones_are_read_once(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    time_zones.cache_clear()
+    with django_assert_num_queries(1):
+        for name in ("America/New_York", "Asia/Tokyo"):
+            require_time_zone(name)
 
 
 @pytest.mark.django_db(transaction=True)  # the command line closes its connection

@@ -16,9 +16,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from automator.postgres import cluster
+from automator.postgres.server import Server, socket_folder
 from inventory.models import Broker
 from tests.support.fixtures import Unchanged
 from tests.support.programs import (
@@ -27,6 +30,7 @@ from tests.support.programs import (
     Program,
     free_port,
     processes_in,
+    remove,
     wait_until,
 )
 from tests.support.rivals import database_url
@@ -198,7 +202,7 @@ def test_it_ends_when_its_folder_is_removed_and_begins_anew_next_time(
 ) -> None:
     with demo(checkout, port) as program:
         program.expect("Ready:")
-        shutil.rmtree(checkout / ".demo")
+        remove(checkout / ".demo")
         manage(checkout, "migrate", DEMO="1")
 
         assert program.end() == 1
@@ -223,6 +227,13 @@ def test_it_waits_for_a_command_that_started_the_server(checkout: Path, port: in
 def test_a_demo_of_another_version_is_told_apart_in_one_line(checkout: Path, port: int) -> None:
     with demo(checkout, port) as program:
         program.expect("Ready:")
+
+    def change_data(statement: str) -> None:
+        data = checkout / ".demo" / "postgres"
+        url = make_conninfo(host=str(socket_folder(data)), user="postgres", dbname="automator")
+        with Server(data), psycopg.connect(url) as session:
+            session.execute(statement)
+
     for change, undo, said in (
         (
             "INSERT INTO django_migrations VALUES (0, 'holds', '0099_gone', now())",
@@ -235,10 +246,10 @@ def test_a_demo_of_another_version_is_told_apart_in_one_line(checkout: Path, por
             "is applied before its dependency",
         ),
     ):
-        sql(checkout, change)
+        change_data(change)
         with demo(checkout, port) as program:
             assert program.end() == 1
-        sql(checkout, undo)
+        change_data(undo)
 
         [line] = program.output.splitlines()
         assert line.startswith("CommandError: Another version of automator made the demo in ")

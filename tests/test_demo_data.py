@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import global_settings
 from django.core.management import call_command
 from django.core.management.base import OutputWrapper
 from django.db.models import Model
@@ -53,12 +54,7 @@ def first_run(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, folder: Path
 ) -> Iterator[str]:
     """What the first run prints. It is made once; each test rolls back what it does to it."""
-    # Not by monkeypatch: Django keeps the hashers, and only hears of a change from its own hand.
-    fast = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    with (
-        django_db_blocker.unblock(),
-        override_settings(DEMO_DIR=folder, PASSWORD_HASHERS=fast),
-    ):
+    with django_db_blocker.unblock(), override_settings(DEMO_DIR=folder):
         yield prepare()
         call_command("flush", interactive=False, verbosity=0)
 
@@ -134,6 +130,14 @@ def test_prints_logins_that_work(first_run: str) -> None:
     assert User.objects.get(username="demo-admin").is_superuser
     staff = User.objects.get(username="demo-broker")
     assert (staff.is_superuser, staff.broker) == (False, Broker.objects.get())
+
+
+def test_no_start_takes_the_time_that_a_password_of_people_needs() -> None:
+    with override_settings(PASSWORD_HASHERS=global_settings.PASSWORD_HASHERS):
+        prepare()
+
+    for user in User.objects.all():
+        assert user.password.startswith("pbkdf2_sha256$1$")
 
 
 def test_says_what_it_made_and_where_to_look(first_run: str) -> None:

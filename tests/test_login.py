@@ -25,9 +25,8 @@ WINDOW = int(login.WINDOW.total_seconds())
 
 
 @pytest.fixture
-def user(db: None, settings: Settings) -> User:
-    """A user who can log in by a password, which is hashed quickly."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def user(db: None) -> User:
+    """A user who can log in by a password."""
     user: User = UserFactory(username="ann")
     user.set_password(PASSWORD)
     user.save()

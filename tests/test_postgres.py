@@ -16,7 +16,7 @@ from automator.postgres import cluster
 from automator.postgres.processes import Account
 from automator.postgres.server import AlreadyRunning, Server
 from automator.postgres.sockets import PORT, socket_folder
-from tests.support.programs import Program, alive, wait_until
+from tests.support.programs import Program, alive, remove, wait_until
 
 # Holds a server until its input ends. The second argument is the user to become first.
 OWNER = """
@@ -174,7 +174,7 @@ def test_a_folder_replaced_under_its_server_is_not_written_to(data: Path, tmp_pa
         ask(other, "CREATE TABLE kept AS SELECT 42 AS answer")
     with Program.python(OWNER, data) as owner:
         first = postmaster(owner)
-        shutil.rmtree(data)
+        remove(data)
         other.rename(data)
         assert owner.end() == 0
     assert not alive(first)
@@ -189,7 +189,7 @@ def test_no_cluster_is_made_where_the_server_of_a_removed_one_still_runs(
     with Program.python(OWNER, data) as owner:
         first = postmaster(owner)
         os.kill(first, signal.SIGSTOP)  # or it may fail over its missing files and end by itself
-        shutil.rmtree(data.parent)
+        remove(data.parent)
         next_one = others.enter_context(Program.python(COMMAND, data))
         assert f"process {first}," in next_one.expect("Waiting for the end of")
         assert owner.end() == 0
@@ -205,7 +205,7 @@ def test_an_owner_notices_that_its_folder_is_gone(data: Path) -> None:
         first = server.pid
         assert first
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
-        shutil.rmtree(data)
+        remove(data)
 
         with pytest.raises(cluster.PostgresError, match="was removed or replaced"):
             server.restart_if_ended()

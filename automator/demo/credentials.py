@@ -5,6 +5,8 @@ import os
 import secrets
 from pathlib import Path
 
+from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password
+
 from automator.models import ApiKey, User
 from inventory.models import Broker
 
@@ -49,8 +51,11 @@ class Credentials:
         user, made = User.objects.get_or_create(
             username=name, defaults={"is_staff": True, **fields}
         )
-        if made or not user.check_password(self.secrets[name]):
-            user.set_password(self.secrets[name])
+        if made or not check_password(self.secrets[name], user.password):
+            # The password is random, so more iterations would only slow down each start of the
+            # demo. The first login adds them.
+            hasher = PBKDF2PasswordHasher()
+            user.password = hasher.encode(self.secrets[name], hasher.salt(), iterations=1)
             user.save()
 
     def save(self) -> None:

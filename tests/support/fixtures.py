@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
@@ -30,10 +31,17 @@ Unchanged = Callable[..., AbstractContextManager[None]]
 BringTo = Callable[..., TicketGroup]
 
 
+class QuickHasher(PBKDF2PasswordHasher):
+    """Hashes a password as in production, but without the iterations, which take half a second."""
+
+    iterations = 1
+
+
 @pytest.fixture(scope="session", autouse=True)
-def static_files_are_looked_for_when_asked() -> Iterator[None]:
-    """And not all of them for each test client anew."""
-    with override_settings(WHITENOISE_AUTOREFRESH=True):
+def settings_are_quick() -> Iterator[None]:
+    """Hash quickly, and look for a static file when it is asked for, not for each test client."""
+    hashers = [f"{__name__}.{QuickHasher.__name__}"]
+    with override_settings(WHITENOISE_AUTOREFRESH=True, PASSWORD_HASHERS=hashers):
         yield
 
 

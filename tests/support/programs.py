@@ -3,6 +3,7 @@
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,6 +58,16 @@ def processes_in(folder: Path) -> list[int]:
             if path.readlink().is_relative_to(folder):
                 found.append(int(path.parent.name))
     return found
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder, also while a program makes new files in it."""
+
+    def is_gone() -> bool:
+        shutil.rmtree(folder, ignore_errors=True)
+        return not folder.exists()
+
+    wait_until(is_gone, f"the end of {folder}")
 
 
 class Program:
