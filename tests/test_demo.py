@@ -21,7 +21,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from automator.postgres import cluster
-from automator.postgres.server import Server, socket_folder
+from automator.postgres.server import Server
+from automator.postgres.sockets import socket_folder
 from inventory.models import Broker
 from tests.support.fixtures import Unchanged
 from tests.support.programs import (
