@@ -46,6 +46,8 @@ CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 # the right in X-Forwarded-For. With 0 the header is ignored in favour of the connection's address.
 PROXY_HOPS = env.number("PROXY_HOPS", 0, least=0, most=10)
 HSTS_SECONDS = env.number("HSTS_SECONDS", 31_536_000, least=0, most=63_072_000)
+# Poolers that pass transactions to different sessions may not support prepared statements.
+PREPARED_STATEMENTS = env.boolean("PREPARED_STATEMENTS", default=True)
 # Calls per minute for each API key in each server process; 0 means no limit.
 API_CALLS_PER_MINUTE = env.number("API_CALLS_PER_MINUTE", 0, least=0, most=10_000_000)
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
@@ -118,6 +120,7 @@ DATABASES: dict[str, dict[str, Any]] = {
             "keepalives_count": 3,
             "application_name": "automator",
             **database["OPTIONS"],
+            "prepared_statements": PREPARED_STATEMENTS,
             # The locking rules require this level, whatever the default of the role is.
             "isolation_level": IsolationLevel.READ_COMMITTED,
         },

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from django.db import connection
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+T = TypeVar("T")
+
 
 def told(answer: "Answer") -> tuple[int, str]:
     """Status and code of a 503, which says when to come again."""
@@ -40,17 +42,17 @@ def told(answer: "Answer") -> tuple[int, str]:
     return answer.status_code, answer.json()["code"]
 
 
-def with_settings(settings: dict[str, Any], call: Callable[[], "Answer"]) -> Callable[[], "Answer"]:
+def with_settings(settings: dict[str, Any], call: Callable[[], T]) -> Callable[[], T]:
     """The call on a new connection with other settings of the database, for a thread."""
 
-    def changed() -> "Answer":
+    def changed() -> T:
         connection.settings_dict = settings
         return call()
 
     return changed
 
 
-def with_option(name: str, value: object, call: Callable[[], "Answer"]) -> Callable[[], "Answer"]:
+def with_option(name: str, value: object, call: Callable[[], T]) -> Callable[[], T]:
     """The call on a new connection with another option of Django's."""
     settings = connection.settings_dict
     return with_settings({**settings, "OPTIONS": {**settings["OPTIONS"], name: value}}, call)

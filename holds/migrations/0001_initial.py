@@ -22,10 +22,11 @@ DECLARE
             THEN 'hold_state_known'
         WHEN (NEW.state IN ('invoiced', 'voided')) <> (NEW.order_id IS NOT NULL)
             THEN 'hold_order_id_when_sold'
-        WHEN cardinality(NEW.seats) NOT IN (0, NEW.quantity) THEN 'hold_seats_match_quantity'
+        WHEN coalesce(array_length(NEW.seats, 1), 0) NOT IN (0, NEW.quantity)
+            THEN 'hold_seats_match_quantity'
         WHEN CASE WHEN NEW.state IN ('held', 'invoiced') AND cardinality(NEW.seats) > 0
                 THEN NEW.positions IS NULL
-                    OR upper(NEW.positions) - lower(NEW.positions) <> NEW.quantity
+                    OR upper(NEW.positions) - lower(NEW.positions) IS DISTINCT FROM NEW.quantity
                 ELSE NEW.positions IS NOT NULL END
             THEN 'hold_positions_while_live'
         WHEN TG_OP = 'UPDATE' THEN NULL

@@ -55,9 +55,9 @@ class HoldQuerySet(models.QuerySet["Hold"]):
 
 
 class Length(models.Func):
-    """The number of positions in a range."""
+    """The number of positions in a range, or 0 if the range is empty or has no bounds."""
 
-    template = "(upper(%(expressions)s) - lower(%(expressions)s))"
+    template = "coalesce(upper(%(expressions)s) - lower(%(expressions)s), 0)"
     output_field = models.IntegerField()
 
 

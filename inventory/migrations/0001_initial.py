@@ -40,7 +40,7 @@ CREATE FUNCTION inventory_ticketgroup_facts() RETURNS trigger LANGUAGE plpgsql A
 DECLARE
     broken text := CASE
         WHEN NEW.remote_id !~ '{limits.ID_CHARACTERS}' THEN 'ticketgroup_remote_id_printable'
-        WHEN cardinality(NEW.seats) NOT IN (0, NEW.quantity)
+        WHEN coalesce(array_length(NEW.seats, 1), 0) NOT IN (0, NEW.quantity)
             THEN 'ticketgroup_seats_match_quantity'
         WHEN NEW.stride NOT IN (1, 2) THEN 'ticketgroup_stride_known'
         WHEN NEW.split_rule NOT IN ('any', 'none', 'never_leave_one', 'pairs', 'custom')
