@@ -13,7 +13,7 @@ from inventory.models import Caller
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 # What a usual call sends. Every other request is handled by DRF, which negotiates and refuses.
-_USUAL_ACCEPT = {"", "*/*", "application/json"}
+_USUAL_ACCEPT = {"*/*", "application/json"}
 _JSON = "application/json"
 
 
@@ -56,7 +56,7 @@ class UsualRequest:
         Raises:
             APIException: the body is not a JSON object, or it is too large.
         """
-        if self.META.get("CONTENT_LENGTH") in (None, "", "0"):
+        if not has_body(self._request):
             return {}
         data: dict[str, Any] = self.parser.parse(self._request)
         return data
@@ -96,9 +96,17 @@ class CallViewSet(ViewSet):
 def is_usual(request: HttpRequest) -> bool:
     """Return whether a request asks for JSON, and sends JSON or nothing."""
     headers = request.META
-    return headers.get("HTTP_ACCEPT", "") in _USUAL_ACCEPT and (
-        headers.get("CONTENT_TYPE") == _JSON or headers.get("CONTENT_LENGTH") in (None, "", "0")
+    return headers.get("HTTP_ACCEPT", "*/*") in _USUAL_ACCEPT and (
+        headers.get("CONTENT_TYPE") == _JSON or not has_body(request)
     )
+
+
+def has_body(request: HttpRequest) -> bool:
+    """Return whether a request has a body, as DRF does. A length of 00 means that it has none."""
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0) != 0
+    except ValueError:
+        return False
 
 
 def rendered(response: Response, renderer: BaseRenderer) -> Response:
