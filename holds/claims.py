@@ -152,6 +152,7 @@ def expire(hold_ids: Sequence[int], *, now: datetime, caller: Caller) -> None:
 
 
 # The entries of a group are numbered from its counter on, and show its counters after each of them.
+# PostgreSQL finds the groups of an array by their index, however many it expects.
 _EXPIRE = Statement(
     "expire",
     f"""
@@ -170,6 +171,7 @@ _EXPIRE = Statement(
         UPDATE inventory_ticketgroup ticketgroup
         SET held = held - tickets, entries = entries + holds
         FROM of_group WHERE ticketgroup.id = of_group.group_id
+            AND ticketgroup.id = ANY (ARRAY(SELECT group_id FROM of_group))
         RETURNING ticketgroup.id, ticketgroup.quantity, held + tickets AS held, sold,
             entries - holds AS entries)
     {INSERT_ENTRIES}
