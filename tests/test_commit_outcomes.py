@@ -10,8 +10,8 @@ import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection
 
 from inventory.database.trips import Statement
-from inventory.transactions import OutcomeUnknown, send, short_transaction, write
-from tests.support.scratch import DIE, ONE, PUT, PUT_LATER, kept, kill_session, session
+from inventory.transactions import OutcomeUnknown, short_transaction, write
+from tests.support.scratch import DIE, ONE, PUT, PUT_LATER, kept, kill_session, session, usable
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,10 +34,6 @@ def in_turn(*steps: Callable[[], None]) -> Callable[[], None]:
             step()
 
     return taken
-
-
-def usable() -> bool:
-    return send(ONE()) == [[(1,)]]
 
 
 @pytest.mark.parametrize(

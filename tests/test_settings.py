@@ -93,6 +93,12 @@ def test_three_variables_and_the_proxy_make_production() -> None:
     assert settings["SECURE_SSL_REDIRECT"] is True
 
 
+def test_statements_are_prepared_unless_the_setting_forbids_it() -> None:
+    for value, prepares in (("", True), ("0", False)):
+        options = read(**PRODUCTION, PREPARED_STATEMENTS=value)["DATABASES"]["default"]["OPTIONS"]
+        assert options["prepared_statements"] is prepares
+
+
 def test_cookies_of_production_are_bound_to_host_and_https() -> None:
     settings = read(**PRODUCTION)
 

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 from django.db import connection
+from psycopg.pq import PipelineStatus
 
 from inventory.database.base import Connection
 from inventory.database.trips import Statement
+from inventory.transactions import send
 from tests.support.rivals import outsider
 
 ONE = Statement("one", "SELECT 1")
 SLEEP = Statement("sleep", "SELECT pg_sleep(%(seconds)s)")
 DIE = Statement("die", "SELECT pg_terminate_backend(pg_backend_pid())")
+LABELS = Statement("labels", "SELECT %(labels)s::text[]")
 # Two equal numbers are refused at once.
 PUT = Statement("put", "INSERT INTO scratch (number) VALUES (%(number)s)")
 # Two equal numbers are refused when the transaction ends.
@@ -31,6 +34,14 @@ def scratch(transactional_db: None) -> Iterator[None]:
     connection.close()  # a test may have broken it
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE scratch")
+
+
+def usable() -> bool:
+    """Whether the connection of this thread is open, and can be used by trips and by Django."""
+    assert session().pgconn.pipeline_status == PipelineStatus.OFF
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 2")
+        return (send(ONE()), cursor.fetchone()) == ([[(1,)]], (2,))
 
 
 def kept() -> list[int]:
