@@ -15,6 +15,7 @@ from inventory.database import trips
 from inventory.database.trips import Bound, Prepared, Statement
 from inventory.transactions import send
 from tests.support.programs import PATIENCE, wait_until
+from tests.support.proxy import Proxy
 from tests.support.rivals import Rivals, outsider
 from tests.support.scratch import (
     DIE,
@@ -112,7 +113,7 @@ def test_an_error_that_postgresql_did_not_tell_says_nothing_of_the_last_statemen
     # libpq makes such a result when it has no memory for a row, for instance.
     result = session().pgconn.make_empty_result(ExecStatus.FATAL_ERROR)
 
-    with pytest.raises(psycopg.Error) as error:
+    with pytest.raises(psycopg.OperationalError) as error:
         trips._raise_first_error([result], [None, None], Transformer(session()), None)
 
     assert error.value.executed_last is True  # type: ignore[attr-defined]
@@ -148,6 +149,22 @@ def test_a_connection_that_ended_before_the_trip_says_why(scratch: None, labels:
     assert cause(error).executed_last is False
     assert kept() == []
     assert usable()
+
+
+def test_a_connection_that_is_cut_does_not_say_what_was_executed(rivals: Rivals) -> None:
+    def trips_behind(network: Proxy) -> Any:
+        connection.settings_dict = network.settings
+        send(ONE())
+        network.go_away()
+        with pytest.raises(OperationalError) as error:
+            send(ONE(), ONE())
+        return cause(error)
+
+    with Proxy() as network:
+        error = rivals.start(lambda: trips_behind(network)).result(PATIENCE)
+
+    assert error.sqlstate is None
+    assert error.executed_last is True
 
 
 def test_a_connection_that_ends_after_the_answer(scratch: None) -> None:

@@ -205,9 +205,10 @@ def _raise_first_error(
     for number, result in enumerate(results):
         if result.status == ExecStatus.FATAL_ERROR:
             error: Any = error_from_result(result, adapter.encoding)
-            # libpq's own errors have no SQLSTATE, and PostgreSQL may have gone on.
-            last = number >= len(sent) - 1 or not error.sqlstate
-            if prepared and error.sqlstate in _LOST:
+            last = number >= len(sent) - 1
+            if not error.sqlstate:  # libpq's own, and PostgreSQL may have gone on
+                error, last = psycopg.OperationalError(str(error)), True
+            elif prepared and error.sqlstate in _LOST:
                 prepared.forget()
                 error, last = StatementsLost(str(error)), False
             error.executed_last = last
