@@ -204,4 +204,4 @@ def test_a_storm_in_which_connections_are_killed_loses_nothing(
     assert set(snapshots) == {50}
     failures = Counter(call.body["code"] for call in calls if call.status >= 500)
     assert failures.keys() <= {"unavailable", "busy", "outcome_unknown"}
-    assert failures["unavailable"] + failures["outcome_unknown"] > 3, "connections were killed"
+    assert failures["unavailable"] + failures["outcome_unknown"] > 0, "connections were killed"
