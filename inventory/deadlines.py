@@ -12,6 +12,9 @@ from contextvars import ContextVar
 # The longest time from the arrival of a call to its answer, in seconds. A call takes its lock after
 # it has arrived, so it holds the lock for less than that.
 CALL_SECONDS = 4.0
+# How long the first statement on a connection that has been used before may take, in seconds: that
+# of a call, or Django's "SELECT 1". If it takes longer, the request gets a new connection.
+HEALTH_CHECK_SECONDS = 1.0
 # How long the current request waited for a free thread, in seconds.
 queued: ContextVar[float] = ContextVar("queued", default=0.0)
 

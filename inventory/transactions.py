@@ -18,10 +18,6 @@ from psycopg.errors import Diagnostic
 from inventory import deadlines
 from inventory.database.trips import Bound, Rows, Statement
 
-# How long the first statement of a request may take, in seconds, if the connection has been used
-# before. If it takes longer, the request gets a new connection.
-HEALTH_CHECK_SECONDS = 1.0
-
 # How long a call may wait for a lock, run a statement, and stay idle in its transaction. The last
 # setting makes the server check that often, while a statement runs, whether its client is gone.
 TIME_LIMITS = {
@@ -122,7 +118,7 @@ def read(statement: Bound) -> Rows:
     if session is not None:
         database.health_check_done = True
         try:
-            with deadlines.within(HEALTH_CHECK_SECONDS):
+            with deadlines.within(deadlines.HEALTH_CHECK_SECONDS):
                 return send(LIMITS(), statement)[1]
         except (OperationalError, InterfaceError):
             if not session.closed:

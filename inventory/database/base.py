@@ -20,9 +20,6 @@ from inventory.database.trips import Bound, Rows, Statement
 
 BEGIN = Statement("begin", "BEGIN ISOLATION LEVEL READ COMMITTED")
 
-# How long the "SELECT 1" may take, in seconds, with which Django checks whether a persistent
-# connection still works. If it takes longer, the request gets a new connection.
-HEALTH_CHECK_SECONDS = 1.0
 # How long a migration waits for a lock. All calls that need the table wait behind it.
 MIGRATION_LOCK_TIMEOUT = "1s"
 
@@ -192,7 +189,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Return whether the connection answers within a second."""
-        with deadlines.within(HEALTH_CHECK_SECONDS):
+        with deadlines.within(deadlines.HEALTH_CHECK_SECONDS):
             return bool(super().is_usable())
 
     def _log(self, statements: Sequence[Bound]) -> None:
